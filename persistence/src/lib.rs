@@ -1,0 +1,32 @@
+//! Journal, snapshots and recovery: what makes an answer rest on something durable.
+//!
+//! ```text
+//!                 append, returns when durable            one directory
+//!   journal writer ───────► journal ───► sled_journal ───► journal/00000001/ …   the records
+//!                              │   └───► memory            (tests: faults on demand)
+//!             read while it writes
+//!                              ▼
+//!   compaction ───────► snapshots ──────────────────────► snapshots/             the state at a sequence
+//!   upload ───────────► plans ──────────────────────────► plans/                 immutable seating plans
+//!   contacts ─────────► seal ───────────────────────────► keys/                  a key per buyer
+//! ```
+//!
+//! Everything here deals in bytes. `frame` gives a record its checksum and its link to the one
+//! before. Keys lie apart from journal and snapshots: destroying one makes what it sealed
+//! unreadable in every copy of them.
+
+pub mod disk;
+pub mod frame;
+pub mod journal;
+pub mod snapshots;
+
+pub use disk::{DiskError, Reserve, free_bytes};
+pub use frame::{Chain, FrameError, Record};
+pub use journal::{
+    Appended, Damage, Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending,
+    Place, RecoveryReport, TailCut, removable_through,
+};
+pub use snapshots::{
+    Covers, FileSnapshots, Newest, Section, Skipped, SnapshotError, SnapshotInfo, SnapshotReader,
+    SnapshotWriter, Snapshots,
+};

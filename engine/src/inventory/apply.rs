@@ -1,0 +1,533 @@
+//! Carrying out what was decided. The same code runs live and in replay; it cannot fail, and what it
+//! asserts can only be broken by a bug or by a journal that is not ours.
+
+use super::{
+    Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, Payment,
+    PaymentStatus, RefundCause, Scan, Ticket,
+};
+use crate::command::KeyUse;
+use crate::event::Event;
+use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
+use crate::limits::{ENDED_HOLD_MEMORY_MS, ORDER_KEY_MEMORY_MS};
+use crate::money::Cents;
+use crate::plan::SeatIx;
+use crate::seats::SeatMap;
+use crate::show::{
+    NewPool, OnSale, PausedBy, Pool, SaleMove, SegmentTerms, ShowChange, ShowRecord, Stage, Terms,
+};
+use crate::stock::Segment;
+use crate::time::Timestamp;
+
+/// Where the units of a hold go.
+#[derive(Clone, Copy)]
+enum Move {
+    Hold,
+    Release,
+    Sell,
+    Unsell,
+}
+
+impl Inventory {
+    /// Applies one record: the events of one command, at the time it was decided.
+    pub fn apply(&mut self, events: &[Event], at: Timestamp) {
+        self.last_at = self.last_at.max(at);
+        self.version += 1;
+        for event in events {
+            self.apply_event(event, self.last_at);
+        }
+        self.forget_ended(self.last_at);
+    }
+
+    fn apply_event(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::ShowCreated { details, terms, plan, pools } => {
+                self.terms = Some(terms.clone());
+                self.show = Some(Box::new(new_record(details.clone(), pools)));
+                if let Some(plan) = plan {
+                    self.goods = Goods::Seats(SeatMap::new(plan.clone()));
+                }
+            }
+            Event::ShowChanged(change) => self.apply_change(change),
+            Event::SaleMoved(to) => self.apply_sale_move(*to),
+            Event::PutOnSale(what) => self.apply_on_sale(what),
+            Event::OnSaleScheduled(batch) => {
+                let show = self.show_mut();
+                show.batched = true;
+                let place = show.schedule.partition_point(|other| other.at <= batch.at);
+                show.schedule.insert(place, batch.clone());
+            }
+            Event::ScheduleTaken { count } => {
+                self.show_mut().schedule.drain(..*count as usize);
+            }
+            Event::Held { hold, buyer, claim, total, ends_at, key } => {
+                let new = Hold {
+                    buyer: *buyer,
+                    claim: claim.clone(),
+                    total: *total,
+                    placed_at: at,
+                    ends_at: *ends_at,
+                    status: HoldStatus::Active,
+                    order: None,
+                };
+                self.apply_held(*hold, new, *key, at);
+            }
+            Event::Released { hold } => self.end_hold(*hold, HoldStatus::Released, at),
+            Event::Expired { holds } => {
+                for &no in holds {
+                    match self.hold_mut(no).order {
+                        None => self.end_hold(no, HoldStatus::Expired, at),
+                        Some(_) => self.end_order(no, OrderStatus::Expired),
+                    }
+                }
+            }
+            Event::Ordered { order, pay_by, contact, key } => {
+                self.apply_ordered(*order, *pay_by, contact, *key, at);
+            }
+            Event::PaymentStarted { order: no, reference, pay_by, key } => {
+                self.apply_payment_started(*no, reference, *pay_by, *key, at);
+            }
+            Event::PaymentJoined { order: no, key } => {
+                let place = self.order_mut(*no).payment_under_way();
+                self.remember_payment_key(*no, Some(*key), place.unwrap_or(0), at);
+            }
+            Event::PaymentFailed { order: no, reference } => {
+                let order = self.order_mut(*no);
+                set_payment(order, reference, None, PaymentStatus::Failed);
+            }
+            Event::Paid { order, reference, amount, nonces } => {
+                self.apply_paid(*order, reference.as_ref(), *amount, nonces, at);
+            }
+            Event::RefundDue { order, reference, amount, cause } => {
+                self.apply_refund_due(*order, reference, *amount, *cause);
+            }
+            Event::PaymentNoted { .. } => {}
+            Event::Refunded { order, reference } => self.apply_refunded(*order, reference),
+            Event::Cancelled { order } => self.end_order(*order, OrderStatus::Cancelled),
+            Event::TakenBack { order, reason } => self.apply_taken_back(*order, reason),
+            Event::CheckedIn { order, index, gate, at, scan } => {
+                let ticket = &mut self.order_mut(*order).tickets[usize::from(*index)];
+                ticket.scan = Some(Box::new(Scan { at: *at, gate: gate.clone(), name: *scan }));
+            }
+            Event::HoldsExtended { ms } => self.apply_extended(*ms),
+            Event::TermsSet(terms) => self.apply_terms(terms),
+            Event::Lent { borrower, number, quantity } => {
+                self.segment_mut().lend(*borrower, *number, *quantity);
+            }
+            Event::Received { donor, number, quantity } => {
+                self.segment_mut().receive(*donor, *number, *quantity);
+            }
+            Event::LoanSettled { borrower, number } => {
+                self.segment_mut().settle(*borrower, *number);
+            }
+            Event::Withdrawn { quantity } => self.segment_mut().withdraw(*quantity),
+        }
+    }
+
+    fn apply_change(&mut self, change: &ShowChange) {
+        if let Some(terms) = &mut self.terms {
+            change_terms(terms, change);
+        }
+        let show = self.show_mut();
+        if let Some(details) = &change.details {
+            show.details = details.clone();
+        }
+        for change in &change.pools {
+            let pool = &mut show.pools[usize::from(change.pool)];
+            // A pool that is all on sale stays so when it grows.
+            if pool.on_sale == pool.quantity {
+                pool.on_sale += change.add;
+            }
+            pool.quantity += change.add;
+            pool.price = change.price.unwrap_or(pool.price);
+        }
+        show.terms_version += 1;
+    }
+
+    fn apply_sale_move(&mut self, to: SaleMove) {
+        let terms = self.terms.as_mut().expect("a show has terms");
+        match to {
+            SaleMove::Open => terms.stage = Stage::Open,
+            SaleMove::Close => terms.stage = Stage::Closed,
+            SaleMove::Pause(PausedBy::Organiser) => terms.paused_by_organiser = true,
+            SaleMove::Pause(PausedBy::Operator) => terms.paused_by_operator = true,
+            SaleMove::Resume(PausedBy::Organiser) => terms.paused_by_organiser = false,
+            SaleMove::Resume(PausedBy::Operator) => terms.paused_by_operator = false,
+        }
+        self.show_mut().terms_version += 1;
+    }
+
+    fn apply_on_sale(&mut self, what: &OnSale) {
+        let show = self.show_mut();
+        show.batched = true;
+        show.terms_version += 1;
+        match what {
+            OnSale::Everything => {
+                for pool in &mut show.pools {
+                    pool.on_sale = pool.quantity;
+                }
+                self.unblock(|map| (0..map.plan().seat_count()).map(SeatIx).collect());
+            }
+            OnSale::Seats(ranges) => {
+                self.unblock(|_| ranges.iter().flat_map(|range| range.seats()).collect());
+            }
+            OnSale::Stock { pool, quantity } => {
+                let pool = &mut show.pools[usize::from(*pool)];
+                pool.on_sale = pool.on_sale.saturating_add(*quantity).min(pool.quantity);
+            }
+        }
+    }
+
+    /// Puts those of the seats on sale that are not yet.
+    fn unblock(&mut self, seats: impl FnOnce(&SeatMap) -> Vec<SeatIx>) {
+        if let Goods::Seats(map) = &mut self.goods {
+            let mut seats = seats(map);
+            seats.retain(|&seat| map.status(seat) == crate::seats::SeatStatus::Blocked);
+            seats.sort_unstable();
+            seats.dedup();
+            map.put_on_sale(&seats);
+            self.changes.extend(seats);
+        }
+    }
+
+    fn apply_held(&mut self, no: HoldNo, hold: Hold, key: Option<KeyUse>, at: Timestamp) {
+        assert_eq!(no, self.next_hold, "holds are numbered without gaps");
+        self.next_hold = HoldNo(no.0 + 1);
+        self.move_units(no, &hold.claim, Move::Hold);
+        let buyer = self.buyers.entry(hold.buyer).or_default();
+        buyer.units += hold.claim.units();
+        buyer.holds += 1;
+        if let Some(used) = key {
+            let expires_at = Timestamp(u64::MAX);
+            buyer.remember_key(KeyEntry { used, hold: no, payment: None, expires_at }, at);
+        }
+        self.holds.insert(no, hold);
+    }
+
+    fn end_hold(&mut self, no: HoldNo, status: HoldStatus, at: Timestamp) {
+        let hold = self.hold_mut(no);
+        assert_eq!(hold.status, HoldStatus::Active, "only active holds end");
+        hold.status = status;
+        hold.ends_at = hold.ends_at.min(at);
+        let (id, claim) = (hold.buyer, hold.claim.clone());
+        self.move_units(no, &claim, Move::Release);
+        let buyer = self.buyer_mut(id);
+        buyer.units -= claim.units();
+        buyer.holds -= 1;
+        buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
+        self.ended.push_back((at, no));
+    }
+
+    fn apply_ordered(
+        &mut self,
+        no: HoldNo,
+        pay_by: Timestamp,
+        contact: &[u8],
+        key: Option<KeyUse>,
+        at: Timestamp,
+    ) {
+        let hold = self.hold_mut(no);
+        assert_eq!(hold.status, HoldStatus::Active, "only active holds are ordered");
+        hold.status = HoldStatus::Confirmed;
+        hold.order = Some(Box::new(Order {
+            status: OrderStatus::PendingPay,
+            placed_at: at,
+            pay_by,
+            extended: false,
+            contact: contact.into(),
+            payments: Vec::new(),
+            tickets: Vec::new(),
+            ticketed_at: None,
+            taken_back: None,
+        }));
+        let id = hold.buyer;
+        let buyer = self.buyer_mut(id);
+        buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
+        if let Some(used) = key {
+            let expires_at = at.plus_ms(ORDER_KEY_MEMORY_MS);
+            buyer.remember_key(KeyEntry { used, hold: no, payment: None, expires_at }, at);
+        }
+    }
+
+    /// Ends an unpaid order and frees its units.
+    fn end_order(&mut self, no: HoldNo, status: OrderStatus) {
+        let hold = self.hold_mut(no);
+        assert!(hold.keeps_units(), "only unpaid orders end");
+        let (id, claim) = (hold.buyer, hold.claim.clone());
+        self.order_mut(no).status = status;
+        self.move_units(no, &claim, Move::Release);
+        let buyer = self.buyer_mut(id);
+        buyer.units -= claim.units();
+        buyer.holds -= 1;
+    }
+
+    fn apply_payment_started(
+        &mut self,
+        no: HoldNo,
+        reference: &PaymentRef,
+        pay_by: Timestamp,
+        key: Option<KeyUse>,
+        at: Timestamp,
+    ) {
+        let amount = self.hold_mut(no).total;
+        let order = self.order_mut(no);
+        order.status = OrderStatus::Paying;
+        order.pay_by = pay_by;
+        order.extended = true;
+        let place = order.payments.len();
+        let status = PaymentStatus::Started;
+        order.payments.push(Payment { reference: reference.clone(), amount, status });
+        self.remember_payment_key(no, key, place, at);
+    }
+
+    fn remember_payment_key(
+        &mut self,
+        no: HoldNo,
+        key: Option<KeyUse>,
+        place: usize,
+        at: Timestamp,
+    ) {
+        let Some(used) = key else { return };
+        let id = self.hold_mut(no).buyer;
+        let entry = KeyEntry {
+            used,
+            hold: no,
+            payment: Some(place as u8),
+            expires_at: at.plus_ms(ORDER_KEY_MEMORY_MS),
+        };
+        self.buyer_mut(id).remember_key(entry, at);
+    }
+
+    fn apply_paid(
+        &mut self,
+        no: HoldNo,
+        reference: Option<&PaymentRef>,
+        amount: Cents,
+        nonces: &[TicketNonce],
+        at: Timestamp,
+    ) {
+        let hold = self.hold_mut(no);
+        let (id, claim, kept) = (hold.buyer, hold.claim.clone(), hold.keeps_units());
+        assert_eq!(claim.units() as usize, nonces.len(), "one ticket per unit");
+        if !kept {
+            // The money came late: the same units are taken once more.
+            self.move_units(no, &claim, Move::Hold);
+            self.buyers.entry(id).or_default().units += claim.units();
+        }
+        self.move_units(no, &claim, Move::Sell);
+        let buyer = self.buyer_mut(id);
+        buyer.holds -= u32::from(kept);
+        let order = self.order_mut(no);
+        order.status = OrderStatus::Ticketed;
+        order.ticketed_at = Some(at);
+        order.tickets = nonces.iter().map(|&nonce| Ticket { nonce, scan: None }).collect();
+        if let Some(reference) = reference {
+            set_payment(order, reference, Some(amount), PaymentStatus::Captured);
+        }
+    }
+
+    fn apply_refund_due(
+        &mut self,
+        no: HoldNo,
+        reference: &PaymentRef,
+        amount: Cents,
+        cause: RefundCause,
+    ) {
+        let status = PaymentStatus::RefundDue(cause);
+        if no == HoldNo(0) {
+            self.strays.push(Payment { reference: reference.clone(), amount, status });
+            return;
+        }
+        let order = self.order_mut(no);
+        set_payment(order, reference, Some(amount), status);
+        let over = [OrderStatus::Cancelled, OrderStatus::Expired, OrderStatus::Refunded];
+        if over.contains(&order.status) {
+            order.status = OrderStatus::RefundPending;
+        }
+    }
+
+    fn apply_refunded(&mut self, no: HoldNo, reference: &PaymentRef) {
+        if no == HoldNo(0) {
+            for payment in &mut self.strays {
+                if payment.reference == *reference {
+                    payment.status = PaymentStatus::Refunded(RefundCause::NoOrder);
+                }
+            }
+            return;
+        }
+        let order = self.order_mut(no);
+        for payment in &mut order.payments {
+            if let PaymentStatus::RefundDue(cause) = payment.status
+                && payment.reference == *reference
+            {
+                payment.status = PaymentStatus::Refunded(cause);
+            }
+        }
+        let due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
+        if order.status == OrderStatus::RefundPending && !order.payments.iter().any(due) {
+            order.status = OrderStatus::Refunded;
+        }
+    }
+
+    fn apply_taken_back(&mut self, no: HoldNo, reason: &str) {
+        let hold = self.hold_mut(no);
+        let (id, claim) = (hold.buyer, hold.claim.clone());
+        self.move_units(no, &claim, Move::Unsell);
+        self.buyer_mut(id).units -= claim.units();
+        let order = self.order_mut(no);
+        order.taken_back = Some(reason.into());
+        // Cash goes back over the counter; only money at a provider is still due.
+        order.status = OrderStatus::Refunded;
+        for payment in &mut order.payments {
+            if payment.status == PaymentStatus::Captured {
+                payment.status = PaymentStatus::RefundDue(RefundCause::TakenBack);
+                order.status = OrderStatus::RefundPending;
+            }
+        }
+    }
+
+    fn apply_extended(&mut self, ms: u64) {
+        for hold in self.holds.values_mut() {
+            if !hold.keeps_units() {
+                continue;
+            }
+            match &mut hold.order {
+                Some(order) => order.pay_by = order.pay_by.plus_ms(ms),
+                None => hold.ends_at = hold.ends_at.plus_ms(ms),
+            }
+        }
+    }
+
+    fn apply_terms(&mut self, told: &SegmentTerms) {
+        if let Goods::Nothing = self.goods {
+            self.goods = Goods::Stock(Segment::new(told.pool, told.segment, told.segments));
+        }
+        self.terms = Some(told.terms.clone());
+        let segment = self.segment_mut();
+        segment.terms_version = told.version;
+        segment.raise_base(told.base, told.on_sale);
+    }
+
+    /// The one place where units change hands, so that goods and owners are always counted alike.
+    fn move_units(&mut self, no: HoldNo, claim: &Claim, to: Move) {
+        let units = claim.units();
+        match to {
+            Move::Hold => self.units_held += units,
+            Move::Release => self.units_held -= units,
+            Move::Sell => {
+                self.units_held -= units;
+                self.units_sold += units;
+            }
+            Move::Unsell => self.units_sold -= units,
+        }
+        match (claim, &mut self.goods) {
+            (Claim::Seats(seats), Goods::Seats(map)) => {
+                match to {
+                    Move::Hold => map.hold(seats, no.0),
+                    Move::Release => map.release(seats),
+                    Move::Sell => map.sell(seats),
+                    Move::Unsell => map.unsell(seats),
+                }
+                self.changes.extend_from_slice(seats);
+            }
+            (Claim::Stock(quantity), Goods::Stock(segment)) => match to {
+                Move::Hold => segment.hold(*quantity),
+                Move::Release => segment.release(*quantity),
+                Move::Sell => segment.sell(*quantity),
+                Move::Unsell => segment.unsell(*quantity),
+            },
+            _ => panic!("a claim is of the kind of its inventory"),
+        }
+    }
+
+    /// Forgets holds that ended long ago. Time comes from the record, so a replay forgets the same.
+    fn forget_ended(&mut self, at: Timestamp) {
+        while let Some(&(ended_at, no)) = self.ended.front() {
+            if at < ended_at.plus_ms(ENDED_HOLD_MEMORY_MS) {
+                break;
+            }
+            self.ended.pop_front();
+            let Some(hold) = self.holds.remove(&no) else { continue };
+            if let Some(buyer) = self.buyers.get_mut(&hold.buyer) {
+                buyer.forget_keys(at);
+                if buyer.is_blank() {
+                    self.buyers.remove(&hold.buyer);
+                }
+            }
+        }
+    }
+
+    fn hold_mut(&mut self, no: HoldNo) -> &mut Hold {
+        self.holds.get_mut(&no).expect("events name holds that exist")
+    }
+
+    fn order_mut(&mut self, no: HoldNo) -> &mut Order {
+        self.hold_mut(no).order.as_mut().expect("events name orders that exist")
+    }
+
+    fn buyer_mut(&mut self, id: BuyerId) -> &mut Buyer {
+        self.buyers.get_mut(&id).expect("events name buyers that exist")
+    }
+
+    fn show_mut(&mut self) -> &mut ShowRecord {
+        self.show.as_mut().expect("only houses organise")
+    }
+
+    fn segment_mut(&mut self) -> &mut Segment {
+        match &mut self.goods {
+            Goods::Stock(segment) => segment,
+            Goods::Nothing | Goods::Seats(_) => panic!("only segments move stock"),
+        }
+    }
+}
+
+fn new_record(details: crate::show::ShowDetails, pools: &[NewPool]) -> ShowRecord {
+    let pool = |new: &NewPool| Pool {
+        name: new.name.clone(),
+        price: new.price,
+        quantity: new.quantity,
+        on_sale: 0,
+        segments: new.segments,
+    };
+    ShowRecord {
+        details,
+        pools: pools.iter().map(pool).collect(),
+        terms_version: 1,
+        schedule: Vec::new(),
+        batched: false,
+    }
+}
+
+/// Shared with the check of a change, so that what is checked is what will be.
+pub(super) fn change_terms(terms: &mut Terms, change: &ShowChange) {
+    terms.sale_starts_at = change.sale_starts_at.unwrap_or(terms.sale_starts_at);
+    terms.sale_ends_at = change.sale_ends_at.unwrap_or(terms.sale_ends_at);
+    terms.units_per_buyer_max = change.units_per_buyer_max.unwrap_or(terms.units_per_buyer_max);
+    terms.hold_ms = change.hold_ms.unwrap_or(terms.hold_ms);
+    if let Some(prices) = &change.prices {
+        terms.prices.clone_from(prices);
+    }
+}
+
+/// Sets what is known of a payment, and brings an order that nobody is paying any more back to
+/// waiting.
+fn set_payment(
+    order: &mut Order,
+    reference: &PaymentRef,
+    amount: Option<Cents>,
+    status: PaymentStatus,
+) {
+    match order.payments.iter_mut().find(|payment| payment.reference == *reference) {
+        Some(payment) => {
+            payment.status = status;
+            payment.amount = amount.unwrap_or(payment.amount);
+        }
+        None => order.payments.push(Payment {
+            reference: reference.clone(),
+            amount: amount.unwrap_or_default(),
+            status,
+        }),
+    }
+    if order.status == OrderStatus::Paying && order.payment_under_way().is_none() {
+        order.status = OrderStatus::PendingPay;
+    }
+}

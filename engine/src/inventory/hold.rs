@@ -1,0 +1,242 @@
+//! Taking seats and tickets for a while, and giving them back.
+
+use super::{Claim, Goods, HoldStatus, Inventory};
+use crate::command::{HoldRequest, KeyUse, Wish};
+use crate::decision::{Decision, Outcome, Subject};
+use crate::event::Event;
+use crate::id::{BuyerId, HoldNo};
+use crate::limits::{HOLDS_PER_BUYER_MAX, UNITS_PER_HOLD_MAX};
+use crate::money::Cents;
+use crate::plan::SeatIx;
+use crate::refusal::Refusal;
+use crate::seats::{BestQuery, SeatMap, SeatStatus};
+use crate::show::Terms;
+use crate::time::Timestamp;
+
+/// What a wish comes to at this moment.
+pub(super) enum Choice {
+    /// It can be had, once these overdue holds are ended.
+    Found { claim: Claim, overdue: Vec<HoldNo> },
+    /// This segment is short by so many.
+    Short(u32),
+}
+
+impl Inventory {
+    pub(super) fn place_hold(
+        &self,
+        request: &HoldRequest,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Decision {
+        match self.find_repeat(request.buyer, request.key, now) {
+            Ok(Some(hold)) => return Decision::replay(Subject::Hold(hold)),
+            Ok(None) => {}
+            Err(refusal) => return Decision::refuse(refusal),
+        }
+        match self.choose_for_buyer(request, terms, now) {
+            Ok(Choice::Found { claim, overdue }) => {
+                let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
+                let hold = self.next_hold;
+                let mut events = expiry_first(overdue);
+                events.push(Event::Held {
+                    hold,
+                    buyer: request.buyer,
+                    total: self.price(&claim, terms),
+                    claim,
+                    ends_at: now.plus_ms(lives_ms),
+                    key: request.key,
+                });
+                Decision::all(events, Subject::Hold(hold))
+            }
+            Ok(Choice::Short(short)) => parked(short, wish_units(&request.wish)),
+            Err(refusal) => Decision::refuse(refusal),
+        }
+    }
+
+    fn choose_for_buyer(
+        &self,
+        request: &HoldRequest,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Choice, Refusal> {
+        self.check_form(&request.wish)?;
+        if let Some(reason) = terms.closed_because(now) {
+            return Err(Refusal::SaleNotOpen(reason));
+        }
+        self.check_limits(request.buyer, wish_units(&request.wish), terms)?;
+        self.choose(&request.wish, now)
+    }
+
+    pub(super) fn release(&self, no: HoldNo, now: Timestamp) -> Decision {
+        let Some(hold) = self.holds.get(&no) else {
+            return Decision::refuse(self.missing_hold(no));
+        };
+        match hold.status {
+            HoldStatus::Active if self.is_overdue(no, now) => {
+                self.refuse_expired(no, Refusal::HoldExpired)
+            }
+            HoldStatus::Active => Decision::done(Event::Released { hold: no }, Subject::Hold(no)),
+            // Giving back twice is what a careful client does after a lost answer.
+            HoldStatus::Released => Decision::replay(Subject::Hold(no)),
+            HoldStatus::Expired => Decision::refuse(Refusal::HoldExpired),
+            HoldStatus::Confirmed => Decision::refuse(Refusal::HoldNotActive(hold.status)),
+        }
+    }
+
+    /// Refuses a command that met a hold past its end, and ends the hold.
+    pub(super) fn refuse_expired(&self, no: HoldNo, refusal: Refusal) -> Decision {
+        let mut decision = Decision::refuse(refusal);
+        decision.events.push(Event::Expired { holds: vec![no] });
+        decision
+    }
+
+    /// Why a hold is not there: a number that was given out belongs to a hold that ended.
+    pub(super) fn missing_hold(&self, no: HoldNo) -> Refusal {
+        if no.0 > 0 && no < self.next_hold { Refusal::HoldExpired } else { Refusal::UnknownHold }
+    }
+
+    /// The hold that an earlier command with the same key led to.
+    pub(super) fn find_repeat(
+        &self,
+        buyer: BuyerId,
+        key: Option<KeyUse>,
+        now: Timestamp,
+    ) -> Result<Option<HoldNo>, Refusal> {
+        let Some(used) = key else { return Ok(None) };
+        match self.buyers.get(&buyer).and_then(|buyer| buyer.find_key(used, now)) {
+            None => Ok(None),
+            Some(entry) if entry.used.digest == used.digest => Ok(Some(entry.hold)),
+            Some(_) => Err(Refusal::KeyReused),
+        }
+    }
+
+    /// Checks what can be said of a wish without knowing what is free.
+    pub(super) fn check_form(&self, wish: &Wish) -> Result<(), Refusal> {
+        let units = wish_units(wish);
+        if units == 0 {
+            return Err(Refusal::NothingAsked);
+        }
+        if units > UNITS_PER_HOLD_MAX {
+            return Err(Refusal::TooManyUnits { units_max: UNITS_PER_HOLD_MAX });
+        }
+        match (wish, &self.goods) {
+            (Wish::Seats(seats), Goods::Seats(map)) => check_seats(seats, map),
+            (Wish::BestAvailable { category, section, .. }, Goods::Seats(map)) => {
+                let plan = map.plan();
+                let unknown = category.is_some_and(|c| c.0 as usize >= plan.categories().len())
+                    || section.is_some_and(|s| s.0 as usize >= plan.sections().len());
+                if unknown { Err(Refusal::UnknownSeat) } else { Ok(()) }
+            }
+            (Wish::Stock { .. }, Goods::Stock(_)) => Ok(()),
+            _ => Err(Refusal::WrongKind),
+        }
+    }
+
+    fn check_limits(&self, buyer: BuyerId, units: u32, terms: &Terms) -> Result<(), Refusal> {
+        let units_max = terms.units_per_buyer_max;
+        let (has, holds) = self.buyers.get(&buyer).map_or((0, 0), |b| (b.units, b.holds));
+        if has + units > units_max {
+            return Err(Refusal::LimitPerBuyer { units_max, has });
+        }
+        if holds >= HOLDS_PER_BUYER_MAX {
+            return Err(Refusal::TooManyHolds { holds_max: HOLDS_PER_BUYER_MAX });
+        }
+        Ok(())
+    }
+
+    /// Finds what is asked for among what is free. `wish` has passed `check_form`.
+    pub(super) fn choose(&self, wish: &Wish, now: Timestamp) -> Result<Choice, Refusal> {
+        match (wish, &self.goods) {
+            (Wish::Seats(seats), Goods::Seats(map)) => self.choose_exact(seats, map, now),
+            (
+                &Wish::BestAvailable { quantity, category, section, adjacent },
+                Goods::Seats(map),
+            ) => {
+                let query = BestQuery { quantity, category, section, adjacent };
+                match map.best_available(&query) {
+                    Some(seats) => Ok(found(Claim::Seats(seats.into_boxed_slice()))),
+                    None => Err(Refusal::SoldOut { available: map.counts().available }),
+                }
+            }
+            (&Wish::Stock { quantity }, Goods::Stock(segment)) => {
+                match quantity.checked_sub(segment.available) {
+                    None | Some(0) => Ok(found(Claim::Stock(quantity))),
+                    Some(short) => Ok(Choice::Short(short)),
+                }
+            }
+            _ => Err(Refusal::WrongKind),
+        }
+    }
+
+    fn choose_exact(
+        &self,
+        seats: &[SeatIx],
+        map: &SeatMap,
+        now: Timestamp,
+    ) -> Result<Choice, Refusal> {
+        let mut taken = Vec::new();
+        let mut overdue = Vec::new();
+        for &seat in seats {
+            let status = map.status(seat);
+            if status == SeatStatus::Available {
+                continue;
+            }
+            // A seat whose hold is past its end is free, even if the wheel has not come round.
+            match map.owner(seat).map(HoldNo).filter(|&owner| self.is_overdue(owner, now)) {
+                Some(owner) if !overdue.contains(&owner) => overdue.push(owner),
+                Some(_) => {}
+                None => taken.push((seat, status)),
+            }
+        }
+        if !taken.is_empty() {
+            return Err(Refusal::SeatUnavailable(taken));
+        }
+        Ok(Choice::Found { claim: Claim::Seats(seats.into()), overdue })
+    }
+
+    pub(super) fn price(&self, claim: &Claim, terms: &Terms) -> Cents {
+        match (claim, &self.goods) {
+            (Claim::Seats(seats), Goods::Seats(map)) => {
+                let plan = map.plan();
+                seats.iter().map(|&seat| terms.prices[plan.category_of(seat).0 as usize]).sum()
+            }
+            (Claim::Stock(quantity), _) => terms.prices[0].times(*quantity),
+            (Claim::Seats(_), _) => unreachable!("seats are claimed only where there are seats"),
+        }
+    }
+}
+
+/// Ends overdue holds before what needs their units.
+pub(super) fn expiry_first(overdue: Vec<HoldNo>) -> Vec<Event> {
+    if overdue.is_empty() { Vec::with_capacity(1) } else { vec![Event::Expired { holds: overdue }] }
+}
+
+/// Nothing is decided until other segments were asked.
+pub(super) fn parked(short: u32, needs: u32) -> Decision {
+    let outcome = Outcome::Parked { short, needs };
+    Decision { events: Vec::new(), outcome, effects: Vec::new() }
+}
+
+pub(super) fn wish_units(wish: &Wish) -> u32 {
+    match wish {
+        Wish::Seats(seats) => u32::try_from(seats.len()).unwrap_or(u32::MAX),
+        Wish::BestAvailable { quantity, .. } | Wish::Stock { quantity } => *quantity,
+    }
+}
+
+fn found(claim: Claim) -> Choice {
+    Choice::Found { claim, overdue: Vec::new() }
+}
+
+fn check_seats(seats: &[SeatIx], map: &SeatMap) -> Result<(), Refusal> {
+    for (place, seat) in seats.iter().enumerate() {
+        if seat.0 >= map.plan().seat_count() {
+            return Err(Refusal::UnknownSeat);
+        }
+        // At most UNITS_PER_HOLD_MAX seats: comparing pairs is quicker than any set.
+        if seats[..place].contains(seat) {
+            return Err(Refusal::DuplicateSeat(*seat));
+        }
+    }
+    Ok(())
+}

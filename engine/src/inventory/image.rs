@@ -1,0 +1,183 @@
+//! An inventory laid open, for snapshots: all that cannot be derived, in a defined order.
+//!
+//! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
+
+use super::{Buyer, Claim, Goods, Hold, Inventory, KeyEntry, Payment};
+use crate::id::{BuyerId, HoldNo, InventoryId};
+use crate::plan::{SeatIx, SeatPlan};
+use crate::seats::{SeatMap, SeatStatus};
+use crate::show::{SeatRange, ShowRecord, Terms};
+use crate::stock::Segment;
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// Everything about an inventory that a replay would otherwise have to rebuild.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Which inventory.
+    pub id: InventoryId,
+    /// Records applied.
+    pub version: u64,
+    /// Time of the last one.
+    pub last_at: Timestamp,
+    /// How it sells.
+    pub terms: Option<Terms>,
+    /// The house's own record.
+    pub show: Option<ShowRecord>,
+    /// Its goods.
+    pub goods: GoodsImage,
+    /// Number of the next hold.
+    pub next_hold: HoldNo,
+    /// Holds and orders by number.
+    pub holds: Vec<(HoldNo, Hold)>,
+    /// Idempotency keys by buyer. What a buyer has is derived from the holds.
+    pub keys: Vec<(BuyerId, Vec<KeyEntry>)>,
+    /// Ended holds in the order of their end.
+    pub ended: Vec<(Timestamp, HoldNo)>,
+    /// Money without an order.
+    pub strays: Vec<Payment>,
+}
+
+/// Goods without what holds say about them.
+#[derive(Debug, Clone)]
+pub enum GoodsImage {
+    /// Nothing.
+    Nothing,
+    /// A plan, and which of its seats are not yet on sale.
+    Seats {
+        /// The plan.
+        plan: Arc<SeatPlan>,
+        /// Seats that are `BLOCKED`.
+        blocked: Vec<SeatRange>,
+    },
+    /// A stock segment as it is.
+    Stock(Segment),
+}
+
+/// Why an image makes no inventory: it was not taken from one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// A seat that the plan does not have.
+    #[error("hold {} names a seat that the plan does not have", .0.0)]
+    UnknownSeat(HoldNo),
+    /// Two holds own the same seat.
+    #[error("seat {} is owned twice", .0.0)]
+    SeatOwnedTwice(SeatIx),
+    /// A claim that does not fit the goods.
+    #[error("hold {} claims what is not sold here", .0.0)]
+    WrongKind(HoldNo),
+}
+
+impl Inventory {
+    /// Takes the image of this inventory; equal inventories have equal images.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        let mut holds: Vec<_> = self.holds.iter().map(|(no, hold)| (*no, hold.clone())).collect();
+        holds.sort_unstable_by_key(|(no, _)| *no);
+        let with_keys = self.buyers.iter().filter(|(_, buyer)| !buyer.keys.is_empty());
+        let mut keys: Vec<_> = with_keys.map(|(id, buyer)| (*id, buyer.keys.clone())).collect();
+        keys.sort_unstable_by_key(|(id, _)| *id);
+        Image {
+            id: self.id,
+            version: self.version,
+            last_at: self.last_at,
+            terms: self.terms.clone(),
+            show: self.show.as_deref().cloned(),
+            goods: self.goods_image(),
+            next_hold: self.next_hold,
+            holds,
+            keys,
+            ended: self.ended.iter().copied().collect(),
+            strays: self.strays.clone(),
+        }
+    }
+
+    fn goods_image(&self) -> GoodsImage {
+        match &self.goods {
+            Goods::Nothing => GoodsImage::Nothing,
+            Goods::Stock(segment) => GoodsImage::Stock(segment.clone()),
+            Goods::Seats(map) => {
+                let seats = (0..map.plan().seat_count()).map(SeatIx);
+                let blocked: Vec<_> =
+                    seats.filter(|&seat| map.status(seat) == SeatStatus::Blocked).collect();
+                GoodsImage::Seats { plan: map.plan().clone(), blocked: SeatRange::pack(&blocked) }
+            }
+        }
+    }
+
+    /// Rebuilds an inventory from its image.
+    ///
+    /// # Errors
+    /// An image that contradicts itself is refused: better no start than a wrong one.
+    pub fn from_image(image: Image) -> Result<Self, ImageError> {
+        let mut inventory = Self::vacant(image.id);
+        inventory.version = image.version;
+        inventory.last_at = image.last_at;
+        inventory.terms = image.terms;
+        inventory.show = image.show.map(Box::new);
+        inventory.next_hold = image.next_hold;
+        inventory.ended = image.ended.into();
+        inventory.strays = image.strays;
+        inventory.goods = restore_goods(image.goods);
+        for (id, keys) in image.keys {
+            inventory.buyers.insert(id, Buyer { keys, ..Buyer::default() });
+        }
+        for (no, hold) in image.holds {
+            inventory.restore_hold(no, hold)?;
+        }
+        Ok(inventory)
+    }
+
+    fn restore_hold(&mut self, no: HoldNo, hold: Hold) -> Result<(), ImageError> {
+        let units = hold.claim.units();
+        let (kept, sold) = (hold.keeps_units(), hold.is_sold());
+        match (&hold.claim, &mut self.goods) {
+            (Claim::Seats(seats), Goods::Seats(map)) => {
+                if seats.iter().any(|seat| seat.0 >= map.plan().seat_count()) {
+                    return Err(ImageError::UnknownSeat(no));
+                }
+                if kept || sold {
+                    let taken = |seat: &&SeatIx| map.status(**seat) != SeatStatus::Available;
+                    if let Some(seat) = seats.iter().find(taken) {
+                        return Err(ImageError::SeatOwnedTwice(*seat));
+                    }
+                    map.hold(seats, no.0);
+                }
+                if sold {
+                    map.sell(seats);
+                }
+            }
+            // The segment's own counters are part of the image.
+            (Claim::Stock(_), Goods::Stock(_)) => {}
+            _ => return Err(ImageError::WrongKind(no)),
+        }
+        self.units_held += units * u32::from(kept);
+        self.units_sold += units * u32::from(sold);
+        if kept || sold {
+            let buyer = self.buyers.entry(hold.buyer).or_default();
+            buyer.units += units;
+            buyer.holds += u32::from(kept);
+        }
+        self.holds.insert(no, hold);
+        Ok(())
+    }
+}
+
+fn restore_goods(goods: GoodsImage) -> Goods {
+    match goods {
+        GoodsImage::Nothing => Goods::Nothing,
+        GoodsImage::Stock(segment) => Goods::Stock(segment),
+        GoodsImage::Seats { plan, blocked } => {
+            let mut map = SeatMap::new(plan);
+            let mut next = 0;
+            let mut open = Vec::new();
+            for range in blocked {
+                open.extend((next..range.first.0).map(SeatIx));
+                next = range.first.0 + range.count;
+            }
+            open.extend((next..map.plan().seat_count()).map(SeatIx));
+            map.put_on_sale(&open);
+            Goods::Seats(map)
+        }
+    }
+}

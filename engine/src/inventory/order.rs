@@ -1,0 +1,140 @@
+//! Orders before and after the money: placing, cancelling, selling at the counter, taking back.
+
+use super::hold::{Choice, expiry_first, parked, wish_units};
+use super::{Goods, HoldStatus, Inventory, OrderStatus, PaymentStatus};
+use crate::command::{CounterSale, OrderRequest};
+use crate::decision::{Decision, Effect, Subject};
+use crate::event::Event;
+use crate::id::HoldNo;
+use crate::refusal::Refusal;
+use crate::show::Terms;
+use crate::time::Timestamp;
+
+impl Inventory {
+    pub(super) fn place_order(&self, request: &OrderRequest, now: Timestamp) -> Decision {
+        match self.find_repeat(request.buyer, request.key, now) {
+            Ok(Some(order)) => return Decision::replay(Subject::Order(order)),
+            Ok(None) => {}
+            Err(refusal) => return Decision::refuse(refusal),
+        }
+        let no = request.hold;
+        let Some(hold) = self.holds.get(&no) else {
+            return Decision::refuse(self.missing_hold(no));
+        };
+        if hold.buyer != request.buyer {
+            return Decision::refuse(Refusal::NotYours);
+        }
+        match hold.status {
+            HoldStatus::Active if self.is_overdue(no, now) => {
+                self.refuse_expired(no, Refusal::HoldExpired)
+            }
+            HoldStatus::Active => Decision::done(
+                Event::Ordered {
+                    order: no,
+                    pay_by: now.plus_ms(request.pay_ms).max(hold.ends_at),
+                    contact: request.contact.clone(),
+                    key: request.key,
+                },
+                Subject::Order(no),
+            ),
+            HoldStatus::Expired => Decision::refuse(Refusal::HoldExpired),
+            HoldStatus::Confirmed | HoldStatus::Released => {
+                Decision::refuse(Refusal::HoldNotActive(hold.status))
+            }
+        }
+    }
+
+    pub(super) fn cancel(&self, no: HoldNo, now: Timestamp) -> Decision {
+        let Some(order) = self.holds.get(&no).and_then(|hold| hold.order.as_deref()) else {
+            return Decision::refuse(Refusal::UnknownOrder);
+        };
+        match order.status {
+            OrderStatus::PendingPay | OrderStatus::Paying if self.is_overdue(no, now) => {
+                self.refuse_expired(no, Refusal::OrderExpired)
+            }
+            OrderStatus::PendingPay | OrderStatus::Paying => {
+                Decision::done(Event::Cancelled { order: no }, Subject::Order(no))
+            }
+            OrderStatus::Cancelled => Decision::replay(Subject::Order(no)),
+            OrderStatus::Expired => Decision::refuse(Refusal::OrderExpired),
+            OrderStatus::Ticketed | OrderStatus::RefundPending | OrderStatus::Refunded => {
+                Decision::refuse(Refusal::IllegalState(order.status))
+            }
+        }
+    }
+
+    /// Cash and tickets change hands at once, so hold, order and payment are one record. The
+    /// counter sells before, during and after the public sale, and to anybody, but only what is
+    /// on sale at all.
+    pub(super) fn counter_sale(
+        &self,
+        sale: &CounterSale,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Decision {
+        match self.find_repeat(sale.buyer, sale.key, now) {
+            Ok(Some(order)) => return Decision::replay(Subject::Order(order)),
+            Ok(None) => {}
+            Err(refusal) => return Decision::refuse(refusal),
+        }
+        let choice = self.check_form(&sale.wish).and_then(|()| self.choose(&sale.wish, now));
+        let (claim, overdue) = match choice {
+            Ok(Choice::Found { claim, overdue }) => (claim, overdue),
+            Ok(Choice::Short(short)) => return parked(short, wish_units(&sale.wish)),
+            Err(refusal) => return Decision::refuse(refusal),
+        };
+        let order = self.next_hold;
+        let total = self.price(&claim, terms);
+        let nonces = sale.nonces.0[..claim.units() as usize].to_vec();
+        let (buyer, contact, key) = (sale.buyer, sale.contact.clone(), sale.key);
+        let mut events = expiry_first(overdue);
+        events.extend([
+            Event::Held { hold: order, buyer, claim, total, ends_at: now, key: None },
+            Event::Ordered { order, pay_by: now, contact, key },
+            Event::Paid { order, reference: None, amount: total, nonces },
+        ]);
+        Decision::all(events, Subject::Order(order))
+    }
+
+    pub(super) fn take_back(&self, no: HoldNo, reason: &str) -> Decision {
+        let Some(order) = self.holds.get(&no).and_then(|hold| hold.order.as_deref()) else {
+            return Decision::refuse(Refusal::UnknownOrder);
+        };
+        match order.status {
+            OrderStatus::Ticketed => {
+                let event = Event::TakenBack { order: no, reason: reason.into() };
+                let captured = |status| status == PaymentStatus::Captured;
+                let due = order.payments.iter().filter(|payment| captured(payment.status));
+                let mut decision = Decision::done(event, Subject::Order(no));
+                decision.effects.extend(due.map(|payment| Effect::Refund {
+                    order: no,
+                    reference: payment.reference.clone(),
+                    amount: payment.amount,
+                }));
+                decision
+            }
+            OrderStatus::RefundPending | OrderStatus::Refunded => {
+                Decision::replay(Subject::Order(no))
+            }
+            OrderStatus::PendingPay
+            | OrderStatus::Paying
+            | OrderStatus::Cancelled
+            | OrderStatus::Expired => Decision::refuse(Refusal::IllegalState(order.status)),
+        }
+    }
+
+    /// Takes tickets out of the pool: those not on sale first, then free ones.
+    pub(super) fn withdraw(&self, quantity: u32) -> Decision {
+        let Goods::Stock(segment) = &self.goods else {
+            return Decision::refuse(Refusal::WrongKind);
+        };
+        if quantity == 0 {
+            return Decision::refuse(Refusal::NothingAsked);
+        }
+        let here = segment.blocked.saturating_add(segment.available);
+        if here < quantity {
+            return parked(quantity - here, quantity);
+        }
+        Decision::done(Event::Withdrawn { quantity }, Subject::Show)
+    }
+}

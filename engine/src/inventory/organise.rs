@@ -1,0 +1,248 @@
+//! What organisers and operators do to a show as a whole: making and changing it, moving its sale,
+//! putting seats and stock on sale.
+
+use super::{Goods, Inventory};
+use crate::decision::{Decision, Effect, Subject};
+use crate::event::Event;
+use crate::id::{POOLS_MAX, SEGMENTS_MAX};
+use crate::limits::{HOLD_MS_MAX, SCHEDULED_BATCHES_MAX, STOCK_MAX};
+use crate::money::Cents;
+use crate::refusal::Refusal;
+use crate::show::{
+    NewPool, NewShow, OnSale, PausedBy, SaleMove, Scheduled, SeatRange, SegmentTerms, ShowChange,
+    ShowRecord, Stage, Terms,
+};
+use crate::time::Timestamp;
+
+impl Inventory {
+    pub(super) fn create_show(&self, show: &NewShow, _now: Timestamp) -> Decision {
+        if self.terms.is_some() {
+            return Decision::refuse(Refusal::ShowExists);
+        }
+        if let Err(reason) = check_new_show(show) {
+            return Decision::refuse(Refusal::BadShow(reason));
+        }
+        let event = Event::ShowCreated {
+            details: show.details.clone(),
+            terms: Terms {
+                stage: Stage::Draft,
+                paused_by_organiser: false,
+                paused_by_operator: false,
+                ..show.terms.clone()
+            },
+            plan: show.plan.clone(),
+            pools: show.pools.clone(),
+        };
+        Decision::done(event, Subject::Show).with(Effect::TellSegments)
+    }
+
+    pub(super) fn change_show(&self, change: &ShowChange) -> Decision {
+        let (Some(terms), Some(show)) = (&self.terms, &self.show) else {
+            return Decision::refuse(Refusal::WrongKind);
+        };
+        if let Err(reason) = check_change(change, terms, show) {
+            return Decision::refuse(Refusal::BadShow(reason));
+        }
+        Decision::done(Event::ShowChanged(Box::new(change.clone())), Subject::Show)
+            .with(Effect::TellSegments)
+    }
+
+    /// Moves the sale; a move to where it is already is a repeat. Opening a show of which no batch
+    /// was ever named puts everything on sale.
+    pub(super) fn move_sale(&self, to: SaleMove) -> Decision {
+        let (Some(terms), Some(show)) = (&self.terms, &self.show) else {
+            return Decision::refuse(Refusal::WrongKind);
+        };
+        let is_there = match to {
+            SaleMove::Open => terms.stage == Stage::Open,
+            SaleMove::Close => terms.stage == Stage::Closed,
+            SaleMove::Pause(by) => is_paused(terms, by),
+            SaleMove::Resume(by) => !is_paused(terms, by),
+        };
+        if is_there {
+            return Decision::replay(Subject::Show);
+        }
+        if to == SaleMove::Close && terms.stage == Stage::Draft {
+            return Decision::refuse(Refusal::IllegalSaleMove);
+        }
+        let mut events = Vec::with_capacity(2);
+        if to == SaleMove::Open && !show.batched {
+            events.push(Event::PutOnSale(OnSale::Everything));
+        }
+        events.push(Event::SaleMoved(to));
+        Decision::all(events, Subject::Show).with(Effect::TellSegments)
+    }
+
+    pub(super) fn put_on_sale(
+        &self,
+        what: &OnSale,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Decision {
+        let Some(show) = &self.show else {
+            return Decision::refuse(Refusal::WrongKind);
+        };
+        if let Err(refusal) = self.check_on_sale(what, show) {
+            return Decision::refuse(refusal);
+        }
+        match at.filter(|&at| at > now) {
+            None => Decision::done(Event::PutOnSale(what.clone()), Subject::Show)
+                .with(Effect::TellSegments),
+            Some(_) if show.schedule.len() >= SCHEDULED_BATCHES_MAX => {
+                Decision::refuse(Refusal::ScheduleFull)
+            }
+            Some(at) => {
+                let scheduled = Scheduled { at, what: what.clone() };
+                Decision::done(Event::OnSaleScheduled(scheduled), Subject::Show)
+                    .with(Effect::WakeAt(at))
+            }
+        }
+    }
+
+    fn check_on_sale(&self, what: &OnSale, show: &ShowRecord) -> Result<(), Refusal> {
+        match (what, &self.goods) {
+            (OnSale::Everything, _) => Ok(()),
+            (OnSale::Seats(ranges), Goods::Seats(map)) => {
+                let seats = map.plan().seat_count();
+                let fits = |range: &SeatRange| {
+                    range.count > 0
+                        && range.first.0.checked_add(range.count).is_some_and(|end| end <= seats)
+                };
+                if ranges.is_empty() {
+                    Err(Refusal::NothingAsked)
+                } else if ranges.iter().all(fits) {
+                    Ok(())
+                } else {
+                    Err(Refusal::UnknownSeat)
+                }
+            }
+            (OnSale::Seats(_), Goods::Nothing | Goods::Stock(_)) => Err(Refusal::WrongKind),
+            (OnSale::Stock { quantity: 0, .. }, _) => Err(Refusal::NothingAsked),
+            (OnSale::Stock { pool, .. }, _) if usize::from(*pool) >= show.pools.len() => {
+                Err(Refusal::WrongKind)
+            }
+            (OnSale::Stock { .. }, _) => Ok(()),
+        }
+    }
+
+    /// Puts on sale what is due, and asks to be woken for the rest.
+    pub(super) fn run_schedule(&self, now: Timestamp) -> Decision {
+        let Some(show) = &self.show else {
+            return Decision::refuse(Refusal::WrongKind);
+        };
+        let due = show.schedule.iter().take_while(|batch| batch.at <= now).count();
+        let mut decision = if due == 0 {
+            Decision::replay(Subject::Show)
+        } else {
+            let batches = show.schedule[..due].iter();
+            let mut events: Vec<_> =
+                batches.map(|batch| Event::PutOnSale(batch.what.clone())).collect();
+            events.push(Event::ScheduleTaken { count: due as u32 });
+            Decision::all(events, Subject::Show).with(Effect::TellSegments)
+        };
+        if let Some(next) = show.schedule.get(due) {
+            decision = decision.with(Effect::WakeAt(next.at));
+        }
+        decision
+    }
+
+    /// What each segment of this show should know, now. Empty unless this is a house with pools.
+    #[must_use]
+    pub fn segment_terms(&self) -> Vec<SegmentTerms> {
+        let (Some(terms), Some(show)) = (&self.terms, &self.show) else {
+            return Vec::new();
+        };
+        let pools = show.pools.iter().enumerate();
+        pools
+            .flat_map(|(index, pool)| {
+                (0..pool.segments).map(move |segment| {
+                    pool.segment_terms(terms, show.terms_version, index as u16, segment)
+                })
+            })
+            .collect()
+    }
+}
+
+fn is_paused(terms: &Terms, by: PausedBy) -> bool {
+    match by {
+        PausedBy::Organiser => terms.paused_by_organiser,
+        PausedBy::Operator => terms.paused_by_operator,
+    }
+}
+
+fn check_new_show(show: &NewShow) -> Result<(), &'static str> {
+    let categories = show.plan.as_ref().map_or(0, |plan| plan.categories().len());
+    if show.plan.is_none() && show.pools.is_empty() {
+        return Err("a show needs seats, stock, or both");
+    }
+    if show.terms.prices.len() != categories {
+        return Err("each category of the plan needs exactly one price");
+    }
+    check_prices(&show.terms.prices)?;
+    check_pools(&show.pools)?;
+    check_terms(&show.terms)
+}
+
+fn check_pools(pools: &[NewPool]) -> Result<(), &'static str> {
+    if pools.len() > usize::from(POOLS_MAX) {
+        return Err("a show may have at most 32 stock pools");
+    }
+    for (place, pool) in pools.iter().enumerate() {
+        if pool.name.is_empty() || pools[..place].iter().any(|other| other.name == pool.name) {
+            return Err("stock pools need names of their own");
+        }
+        if pool.quantity == 0 || pool.quantity > STOCK_MAX {
+            return Err("a stock pool has 1 to 10,000,000 tickets");
+        }
+        if pool.segments == 0 || pool.segments > SEGMENTS_MAX {
+            return Err("a stock pool has 1 to 64 segments");
+        }
+        check_prices(&[pool.price])?;
+    }
+    Ok(())
+}
+
+fn check_terms(terms: &Terms) -> Result<(), &'static str> {
+    if terms.sale_starts_at >= terms.sale_ends_at {
+        return Err("the sale must start before it ends");
+    }
+    if terms.units_per_buyer_max == 0 {
+        return Err("a buyer must be allowed at least one");
+    }
+    if terms.hold_ms == 0 || terms.hold_ms > HOLD_MS_MAX {
+        return Err("a hold lives between one second and 24 hours");
+    }
+    Ok(())
+}
+
+fn check_prices(prices: &[Cents]) -> Result<(), &'static str> {
+    if prices.iter().any(|&price| price > Cents::PRICE_MAX) {
+        return Err("a price is too high");
+    }
+    Ok(())
+}
+
+fn check_change(
+    change: &ShowChange,
+    terms: &Terms,
+    show: &ShowRecord,
+) -> Result<(), &'static str> {
+    if let Some(prices) = &change.prices {
+        if prices.len() != terms.prices.len() {
+            return Err("each category of the plan needs exactly one price");
+        }
+        check_prices(prices)?;
+    }
+    for change in &change.pools {
+        let Some(pool) = show.pools.get(usize::from(change.pool)) else {
+            return Err("the show has no such stock pool");
+        };
+        if pool.quantity.checked_add(change.add).is_none_or(|sum| sum > STOCK_MAX) {
+            return Err("a stock pool has 1 to 10,000,000 tickets");
+        }
+        check_prices(change.price.as_slice())?;
+    }
+    let mut changed = terms.clone();
+    super::apply::change_terms(&mut changed, change);
+    check_terms(&changed)
+}

@@ -1,0 +1,180 @@
+//! Best-available: which seats to give to a buyer who names a number and not the seats.
+//!
+//! Runs where the seats are owned, so what it finds is what the buyer gets. The order of
+//! preference is total, so that every replay and every test finds the same seats:
+//!
+//! 1. side by side, leaving no orphan: a single free seat between taken seats, aisles and the
+//!    ends of its row, which nobody buys any more;
+//! 2. side by side, leaving one;
+//! 3. unless the seats must be adjacent: the best single seats, wherever they are.
+//!
+//! Within each, earlier rows come first, then the seats nearest to the centre of their row by
+//! count, then lower numbers. All seats or none.
+//!
+//! Rows that cannot serve are skipped by the summary in `runs`, so in a hall with one category a
+//! row the first row that is read serves. Only where a row mixes categories may one be read in
+//! vain.
+
+use std::ops::Range;
+
+use super::runs::{Eligible, Lengths, RowRuns, runs};
+use super::{Bitmap, SeatMap};
+use crate::plan::{CategoryIx, RowIx, SeatIx, SeatPlan, SectionIx};
+
+/// What a buyer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BestQuery {
+    /// How many seats; none are found for 0.
+    pub quantity: u32,
+    /// Only seats of this price category.
+    pub category: Option<CategoryIx>,
+    /// Only seats of this section.
+    pub section: Option<SectionIx>,
+    /// Whether seats that are not side by side are refused. Otherwise they are a last resort.
+    pub adjacent: bool,
+}
+
+/// Whether a choice may leave a single free seat alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Orphans {
+    Avoided,
+    Accepted,
+}
+
+impl SeatMap {
+    /// The best free seats that fit, in plan order, or none where there are not enough.
+    ///
+    /// Panics when the category or section is not of this plan.
+    #[must_use]
+    pub fn best_available(&self, query: &BestQuery) -> Option<Vec<SeatIx>> {
+        let free = query.category.map_or(self.counts().available, |c| self.free_in_category(c));
+        if query.quantity == 0 || query.quantity > free {
+            return None;
+        }
+        let search = Search::new(self.plan(), self.available(), self.row_runs(), query);
+        search
+            .side_by_side(Orphans::Avoided)
+            .or_else(|| search.side_by_side(Orphans::Accepted))
+            .or_else(|| if query.adjacent { None } else { search.singles() })
+    }
+}
+
+struct Search<'a> {
+    joins: &'a Bitmap,
+    plan: &'a SeatPlan,
+    row_runs: &'a RowRuns,
+    eligible: Eligible<'a>,
+    /// The rows to look at.
+    rows: Range<u32>,
+    /// Of these, only rows that are in here.
+    rows_among: Option<&'a Bitmap>,
+    quantity: u32,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        plan: &'a SeatPlan,
+        free: &'a Bitmap,
+        row_runs: &'a RowRuns,
+        query: &BestQuery,
+    ) -> Self {
+        let category = query.category.map(|category| plan.category(category));
+        let all_rows = || 0..u32::try_from(plan.rows().len()).expect("rows are bounded");
+        Search {
+            joins: plan.joins(),
+            plan,
+            row_runs,
+            eligible: Eligible { free, category: category.map(|category| category.seats()) },
+            rows: query.section.map_or_else(all_rows, |section| plan.section(section).rows()),
+            rows_among: category.map(|category| category.rows()),
+            quantity: query.quantity,
+        }
+    }
+
+    fn side_by_side(&self, orphans: Orphans) -> Option<Vec<SeatIx>> {
+        let wanted = match orphans {
+            Orphans::Avoided => Lengths::without_orphan(self.quantity),
+            Orphans::Accepted => Lengths::at_least(self.quantity),
+        };
+        let start = self
+            .rows_with(wanted)
+            .find_map(|row| self.best_start(self.plan.row(row).seats(), orphans))?;
+        Some((start..start + self.quantity).map(SeatIx).collect())
+    }
+
+    fn singles(&self) -> Option<Vec<SeatIx>> {
+        let mut found: Vec<SeatIx> = self
+            .rows_with(Lengths::ANY)
+            .flat_map(|row| outwards(self.plan.row(row).seats()))
+            .filter(|&seat| self.eligible.contains(seat))
+            .take(self.quantity as usize)
+            .map(SeatIx)
+            .collect();
+        found.sort_unstable();
+        (found.len() == self.quantity as usize).then_some(found)
+    }
+
+    /// Rows that may have a run of a wanted length, best first. In a row of several categories
+    /// the run may be of another one, so the row has to be looked at.
+    fn rows_with(&self, wanted: Lengths) -> impl Iterator<Item = RowIx> + '_ {
+        let mut rows = self.rows.clone();
+        std::iter::from_fn(move || {
+            let row = self.row_runs.first_row(rows.clone(), wanted, self.rows_among)?;
+            rows.start = row.0 + 1;
+            Some(row)
+        })
+    }
+
+    /// Where in a row the best stretch of seats begins.
+    fn best_start(&self, row: Range<u32>, orphans: Orphans) -> Option<u32> {
+        let quantity = self.quantity;
+        // Distances are doubled, since the centre may be between two seats.
+        let centred_doubled = i64::from(row.start) + i64::from(row.end) - i64::from(quantity);
+        let rank = |&start: &u32| ((i64::from(start) * 2 - centred_doubled).abs(), start);
+        // Not below 0 for any row that is long enough, and others have no long run.
+        let centred = u32::try_from(centred_doubled / 2).unwrap_or(0);
+        runs(self.eligible, self.joins, row)
+            .filter(|run| run.end - run.start >= quantity)
+            .filter_map(|run| {
+                let last = run.end - quantity;
+                let nearest = centred.clamp(run.start, last);
+                // Two starts at most leave an orphan, one on each side, so the best that leaves
+                // none is among the three nearest.
+                let starts = run.start.max(nearest.saturating_sub(2))..=last.min(nearest + 2);
+                starts
+                    .filter(|&start| {
+                        orphans == Orphans::Accepted || !self.leaves_orphan(start)
+                    })
+                    .min_by_key(rank)
+            })
+            .min_by_key(rank)
+    }
+
+    /// Whether taking the seats from `start` on leaves a single free seat beside them. Free
+    /// seats of any category count: whoever sits there, the seat is alone.
+    fn leaves_orphan(&self, start: u32) -> bool {
+        let last = start + self.quantity - 1;
+        let left = start >= 1 && self.linked(start - 1);
+        let left_is_alone = left && !(start >= 2 && self.linked(start - 2));
+        let right_is_alone = self.linked(last) && !self.linked(last + 1);
+        left_is_alone || right_is_alone
+    }
+
+    /// Whether a seat and the next one are neighbours and both free.
+    fn linked(&self, seat: u32) -> bool {
+        let free = self.eligible.free;
+        self.joins.get(seat) && free.get(seat) && free.get(seat + 1)
+    }
+}
+
+/// The seats of a row from its centre outwards; of two at the same distance, the lower first.
+fn outwards(row: Range<u32>) -> impl Iterator<Item = u32> {
+    let count = row.end - row.start;
+    let centre = row.start + count.saturating_sub(1) / 2;
+    (0..count).map(move |i| {
+        let distance = i.div_ceil(2);
+        // An even row has two centres, the lower one first, so it goes on to the right.
+        let is_left = i % 2 == count % 2;
+        if is_left { centre - distance } else { centre + distance }
+    })
+}

@@ -1,0 +1,161 @@
+//! Runs: stretches of free seats side by side, and a summary of them by row.
+//!
+//! A search for k seats side by side asks first in which row it can succeed at all. Scanning
+//! all words of a large hall for that takes microseconds whenever the hall is nearly sold out,
+//! which is when everybody asks. So each row keeps one `u16` that says which lengths of runs it
+//! has, and each block of 64 rows the union of theirs; finding the first row of 2,500 that can
+//! serve four people is then a look at 40 blocks and one row. Keeping it up to date costs one
+//! pass over a row when one of its seats becomes free or ceases to be.
+//!
+//! What always holds: the mask of a row has bit `min(L, 16) - 1` set exactly where the row has
+//! a run of length L; the mask of a block is the union of its rows.
+
+use std::ops::Range;
+
+use super::Bitmap;
+use crate::plan::RowIx;
+
+/// Runs of this length and longer share one bit.
+const LENGTH_SHARED: u32 = 16;
+const ROWS_PER_BLOCK: u32 = 64;
+
+/// A set of lengths of runs, as rows keep it and searches ask for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lengths(u16);
+
+impl Lengths {
+    /// Any run at all.
+    pub(super) const ANY: Lengths = Lengths(u16::MAX);
+
+    fn of(length: u32) -> Self {
+        Lengths(1 << (length.min(LENGTH_SHARED) - 1))
+    }
+
+    /// Runs of `length` (1 or more) or longer. Too many rather than too few from 17 on.
+    pub(super) fn at_least(length: u32) -> Self {
+        Lengths(u16::MAX << (length.min(LENGTH_SHARED) - 1))
+    }
+
+    /// Runs from which `quantity` (1 or more) seats can go without one being left alone: as
+    /// long as that, or longer by two and more. Too many rather than too few from 15 on.
+    pub(super) fn without_orphan(quantity: u32) -> Self {
+        Lengths(Lengths::of(quantity).0 | Lengths::at_least(quantity + 2).0)
+    }
+
+    fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Which lengths of runs each row has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RowRuns {
+    rows: Vec<Lengths>,
+    blocks: Vec<Lengths>,
+}
+
+impl RowRuns {
+    /// No row has any run.
+    pub(super) fn new(row_count: usize) -> Self {
+        RowRuns {
+            rows: vec![Lengths::default(); row_count],
+            blocks: vec![Lengths::default(); row_count.div_ceil(ROWS_PER_BLOCK as usize)],
+        }
+    }
+
+    /// Replaces what is known of a row.
+    pub(super) fn set(&mut self, row: RowIx, runs: impl Iterator<Item = Range<u32>>) {
+        let union = |a: u16, b: Lengths| a | b.0;
+        let lengths = runs.map(|run| Lengths::of(run.end - run.start)).fold(0, union);
+        self.rows[row.index()] = Lengths(lengths);
+        let block = row.index() / ROWS_PER_BLOCK as usize;
+        let first = block * ROWS_PER_BLOCK as usize;
+        let end = self.rows.len().min(first + ROWS_PER_BLOCK as usize);
+        self.blocks[block] = Lengths(self.rows[first..end].iter().copied().fold(0, union));
+    }
+
+    /// The first of `rows` that has a run of a wanted length and is in `among`, if given.
+    pub(super) fn first_row(
+        &self,
+        rows: Range<u32>,
+        wanted: Lengths,
+        among: Option<&Bitmap>,
+    ) -> Option<RowIx> {
+        let mut next = rows.start;
+        while next < rows.end {
+            let block = next / ROWS_PER_BLOCK;
+            let block_end = rows.end.min((block + 1) * ROWS_PER_BLOCK);
+            let word = among.map_or(u64::MAX, |among| among.words()[block as usize]);
+            if word != 0 && self.blocks[block as usize].meets(wanted) {
+                let is_match = |&row: &u32| {
+                    self.rows[row as usize].meets(wanted) && word >> (row % ROWS_PER_BLOCK) & 1 == 1
+                };
+                if let Some(row) = (next..block_end).find(is_match) {
+                    return Some(RowIx(row));
+                }
+            }
+            next = block_end;
+        }
+        None
+    }
+}
+
+/// The seats that a search may take: the free ones, or those of them in one category.
+#[derive(Clone, Copy)]
+pub(super) struct Eligible<'a> {
+    pub(super) free: &'a Bitmap,
+    pub(super) category: Option<&'a Bitmap>,
+}
+
+impl Eligible<'_> {
+    pub(super) fn contains(&self, seat: u32) -> bool {
+        self.free.get(seat) && self.category.is_none_or(|category| category.get(seat))
+    }
+
+    /// 64 seats at once; none beyond the last seat.
+    fn word(&self, i: usize) -> u64 {
+        let free = self.free.words().get(i).copied().unwrap_or(0);
+        self.category.map_or(free, |category| {
+            if free == 0 { 0 } else { free & category.words()[i] }
+        })
+    }
+
+    /// Bit `b` is set where seat `64 i + b` and its successor are both eligible and neighbours.
+    fn links(&self, i: usize, joins: &Bitmap) -> u64 {
+        let word = self.word(i);
+        let successors = word >> 1 | self.word(i + 1) << 63;
+        word & successors & joins.words()[i]
+    }
+}
+
+/// The runs among the seats of one row, in order.
+pub(super) fn runs<'a>(
+    eligible: Eligible<'a>,
+    joins: &'a Bitmap,
+    row: Range<u32>,
+) -> impl Iterator<Item = Range<u32>> + 'a {
+    let mut next = row.start;
+    std::iter::from_fn(move || {
+        let first = first_bit(next, row.end, |i| eligible.word(i))?;
+        // No seat is joined to the next row, so there is an end in this one.
+        let last = first_bit(first, row.end, |i| !eligible.links(i, joins))?;
+        next = last + 1;
+        Some(first..next)
+    })
+}
+
+/// The first bit in `from..end` that is 1, where `word` gives the bits.
+fn first_bit(from: u32, end: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
+    if from >= end {
+        return None;
+    }
+    let last_word = (end - 1) / 64;
+    let mut i = from / 64;
+    let mut bits = word(i as usize) & u64::MAX << (from % 64);
+    while bits == 0 && i < last_word {
+        i += 1;
+        bits = word(i as usize);
+    }
+    let bit = i * 64 + bits.trailing_zeros();
+    (bit < end).then_some(bit)
+}

@@ -137,12 +137,7 @@ impl<T> Wheel<T> {
     /// nothing more is due. Moving timers between levels counts against the limit too, so fewer
     /// may go off, even none, although it returns true. Time that goes back is taken as standing
     /// still.
-    pub fn advance(
-        &mut self,
-        now_ms: u64,
-        limit: usize,
-        go_off: &mut impl FnMut(T),
-    ) -> bool {
+    pub fn advance(&mut self, now_ms: u64, limit: usize, go_off: &mut impl FnMut(T)) -> bool {
         assert!(limit > 0, "no progress with a limit of 0");
         let target = self.now_tick.max(now_ms / TICK_MS);
         for _ in 0..limit {
@@ -169,7 +164,7 @@ impl<T> Wheel<T> {
             let (level, slot) = self.next_slot()?;
             self.first_tick(level, slot)
         };
-        // Beyond the last millisecond for a timer within the last tick there is.
+        // Only the tick after the last whole one in a u64 is too much, and that never comes.
         Some(tick.saturating_mul(TICK_MS))
     }
 
@@ -179,9 +174,8 @@ impl<T> Wheel<T> {
         if self.is_listed(HEAD_DUE) || self.is_listed(HEAD_MOVING) {
             return true;
         }
-        let next = self.next_slot().map(|(level, slot)| {
-            (level, slot, self.first_tick(level, slot))
-        });
+        let next =
+            self.next_slot().map(|(level, slot)| (level, slot, self.first_tick(level, slot)));
         match next {
             Some((level, slot, first_tick)) if first_tick <= target => {
                 self.now_tick = first_tick;
@@ -231,7 +225,8 @@ impl<T> Wheel<T> {
         self.nodes[next as usize].previous = previous;
         // Only a head can be on both sides, and then its list is empty.
         if previous == next && previous < HEAD_DUE {
-            let (level, slot) = (previous as usize / SLOTS_PER_LEVEL, previous % SLOTS_PER_LEVEL as u32);
+            let (level, slot) =
+                (previous as usize / SLOTS_PER_LEVEL, previous % SLOTS_PER_LEVEL as u32);
             self.occupied[level] &= !(1 << slot);
         }
     }

@@ -9,6 +9,8 @@
 //! since rows may be curved; the median is the lower one, so that a row of pairs still has the
 //! width of a seat as its measure. A row of two seats has one gap and no aisle.
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 use super::labels::{LabelIndex, Texts};
@@ -26,7 +28,7 @@ pub const CATEGORIES_MAX: u8 = u8::MAX;
 /// The longest label or seat number, in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 255;
 
-/// A gap is an aisle from this multiple of the row's median gap.
+/// A gap is an aisle beyond this multiple of the row's median gap.
 const AISLE_FACTOR: f64 = 1.5;
 
 /// Why a plan, or a part of it, is refused.
@@ -98,6 +100,8 @@ pub struct SeatPlanBuilder {
     name: String,
     category_names: Vec<String>,
     sections: Vec<Section>,
+    /// The zone ids of the sections that have one.
+    zone_ids: BTreeSet<String>,
     rows: Vec<Row>,
     labels: Texts,
     numbers: Texts,
@@ -120,6 +124,7 @@ impl SeatPlanBuilder {
             name: name.to_owned(),
             category_names: Vec::new(),
             sections: Vec::new(),
+            zone_ids: BTreeSet::new(),
             rows: Vec::new(),
             labels: Texts::default(),
             numbers: Texts::default(),
@@ -146,14 +151,16 @@ impl SeatPlanBuilder {
 
     /// Begins a section. `zone_id` may be empty; otherwise it must be new.
     pub fn section(&mut self, name: &str, zone_id: &str) -> Result<SectionIx, PlanError> {
-        let is_known = |section: &Section| !zone_id.is_empty() && section.zone_id == zone_id;
-        if self.sections.iter().any(is_known) {
+        if self.zone_ids.contains(zone_id) {
             return Err(PlanError::DuplicateZoneId(zone_id.to_owned()));
         }
         let number = u16::try_from(self.sections.len())
             .ok()
             .filter(|&number| number < SECTIONS_MAX)
             .ok_or(PlanError::TooManySections)?;
+        if !zone_id.is_empty() {
+            self.zone_ids.insert(zone_id.to_owned());
+        }
         self.close_row();
         let (row, seat) = (self.row_count(), self.labels.count());
         self.sections.push(Section {
@@ -273,7 +280,7 @@ impl SeatPlanBuilder {
         };
         let row = self.rows.last().expect("positions belong to a row");
         for (seat, gap) in row.seats.clone().zip(gaps) {
-            if gap <= median * AISLE_FACTOR {
+            if gap / AISLE_FACTOR <= *median {
                 self.joined.push(SeatIx(seat));
             }
         }

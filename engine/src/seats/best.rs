@@ -72,12 +72,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(
-        plan: &'a SeatPlan,
-        free: &'a Bitmap,
-        row_runs: &'a RowRuns,
-        query: &BestQuery,
-    ) -> Self {
+    fn new(plan: &'a SeatPlan, free: &'a Bitmap, row_runs: &'a RowRuns, query: &BestQuery) -> Self {
         let category = query.category.map(|category| plan.category(category));
         let all_rows = || 0..u32::try_from(plan.rows().len()).expect("rows are bounded");
         Search {
@@ -142,9 +137,7 @@ impl<'a> Search<'a> {
                 // none is among the three nearest.
                 let starts = run.start.max(nearest.saturating_sub(2))..=last.min(nearest + 2);
                 starts
-                    .filter(|&start| {
-                        orphans == Orphans::Accepted || !self.leaves_orphan(start)
-                    })
+                    .filter(|&start| orphans == Orphans::Accepted || !self.leaves_orphan(start))
                     .min_by_key(rank)
             })
             .min_by_key(rank)

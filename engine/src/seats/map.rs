@@ -278,7 +278,8 @@ impl SeatMap {
             SeatStatus::Blocked => {
                 let others =
                     self.available.words()[i] | self.held.words()[i] | self.sold.words()[i];
-                let is_seat = if i == last { u64::MAX >> ((64 - seat_count % 64) % 64) } else { u64::MAX };
+                let is_seat =
+                    if i == last { u64::MAX >> ((64 - seat_count % 64) % 64) } else { u64::MAX };
                 !others & is_seat
             }
         })

@@ -115,9 +115,12 @@ impl Eligible<'_> {
     /// 64 seats at once; none beyond the last seat.
     fn word(&self, i: usize) -> u64 {
         let free = self.free.words().get(i).copied().unwrap_or(0);
-        self.category.map_or(free, |category| {
-            if free == 0 { 0 } else { free & category.words()[i] }
-        })
+        self.category.map_or(
+            free,
+            |category| {
+                if free == 0 { 0 } else { free & category.words()[i] }
+            },
+        )
     }
 
     /// Bit `b` is set where seat `64 i + b` and its successor are both eligible and neighbours.

@@ -17,9 +17,9 @@
 
 use std::ops::Range;
 
-use super::runs::{Eligible, Lengths, RowRuns, runs};
+use super::runs::{Eligible, Lengths, RowRuns};
 use super::{Bitmap, SeatMap};
-use crate::plan::{CategoryIx, RowIx, SeatIx, SeatPlan, SectionIx};
+use crate::plan::{Category, CategoryIx, RowIx, SeatIx, SeatPlan, SectionIx};
 
 /// What a buyer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,6 @@ impl SeatMap {
 }
 
 struct Search<'a> {
-    joins: &'a Bitmap,
     plan: &'a SeatPlan,
     row_runs: &'a RowRuns,
     eligible: Eligible<'a>,
@@ -76,12 +75,15 @@ impl<'a> Search<'a> {
         let category = query.category.map(|category| plan.category(category));
         let all_rows = || 0..u32::try_from(plan.rows().len()).expect("rows are bounded");
         Search {
-            joins: plan.joins(),
             plan,
             row_runs,
-            eligible: Eligible { free, category: category.map(|category| category.seats()) },
+            eligible: Eligible {
+                free,
+                category: category.map(Category::seats),
+                joins: plan.joins(),
+            },
             rows: query.section.map_or_else(all_rows, |section| plan.section(section).rows()),
-            rows_among: category.map(|category| category.rows()),
+            rows_among: category.map(Category::rows),
             quantity: query.quantity,
         }
     }
@@ -93,7 +95,7 @@ impl<'a> Search<'a> {
         };
         let start = self
             .rows_with(wanted)
-            .find_map(|row| self.best_start(self.plan.row(row).seats(), orphans))?;
+            .find_map(|row| self.best_start(&self.plan.row(row).seats(), orphans))?;
         Some((start..start + self.quantity).map(SeatIx).collect())
     }
 
@@ -121,43 +123,69 @@ impl<'a> Search<'a> {
     }
 
     /// Where in a row the best stretch of seats begins.
-    fn best_start(&self, row: Range<u32>, orphans: Orphans) -> Option<u32> {
-        let quantity = self.quantity;
+    fn best_start(&self, row: &Range<u32>, orphans: Orphans) -> Option<u32> {
         // Distances are doubled, since the centre may be between two seats.
-        let centred_doubled = i64::from(row.start) + i64::from(row.end) - i64::from(quantity);
+        let centred_doubled = i64::from(row.start) + i64::from(row.end) - i64::from(self.quantity);
         let rank = |&start: &u32| ((i64::from(start) * 2 - centred_doubled).abs(), start);
-        // Not below 0 for any row that is long enough, and others have no long run.
-        let centred = u32::try_from(centred_doubled / 2).unwrap_or(0);
-        runs(self.eligible, self.joins, row)
-            .filter(|run| run.end - run.start >= quantity)
-            .filter_map(|run| {
-                let last = run.end - quantity;
-                let nearest = centred.clamp(run.start, last);
-                // Two starts at most leave an orphan, one on each side, so the best that leaves
-                // none is among the three nearest.
-                let starts = run.start.max(nearest.saturating_sub(2))..=last.min(nearest + 2);
-                starts
-                    .filter(|&start| orphans == Orphans::Accepted || !self.leaves_orphan(start))
-                    .min_by_key(rank)
+        (row.start / 64..row.end.div_ceil(64))
+            .filter_map(|i| {
+                let mut starts = self.starts(i, bits_within(row, i));
+                if starts == 0 {
+                    return None;
+                }
+                if orphans == Orphans::Avoided {
+                    starts &= !self.starts_leaving_orphan(i);
+                }
+                let (left, right) = nearest_ones(starts, i, centred_doubled.div_euclid(2));
+                left.into_iter().chain(right).min_by_key(rank)
             })
             .min_by_key(rank)
     }
 
-    /// Whether taking the seats from `start` on leaves a single free seat beside them. Free
-    /// seats of any category count: whoever sits there, the seat is alone.
-    fn leaves_orphan(&self, start: u32) -> bool {
-        let last = start + self.quantity - 1;
-        let left = start >= 1 && self.linked(start - 1);
-        let left_is_alone = left && !(start >= 2 && self.linked(start - 2));
-        let right_is_alone = self.linked(last) && !self.linked(last + 1);
-        left_is_alone || right_is_alone
+    /// Of the seats of word `i` that are `among` these, those from which on `quantity` eligible
+    /// ones are side by side: shift and AND.
+    fn starts(&self, i: u32, among: u64) -> u64 {
+        let mut starts = self.eligible.word(i as usize) & among;
+        for links in 0..self.quantity - 1 {
+            if starts == 0 {
+                break;
+            }
+            starts &= self.eligible.links_from(i64::from(i) * 64 + i64::from(links));
+        }
+        starts
     }
 
-    /// Whether a seat and the next one are neighbours and both free.
-    fn linked(&self, seat: u32) -> bool {
-        let free = self.eligible.free;
-        self.joins.get(seat) && free.get(seat) && free.get(seat + 1)
+    /// Of the 64 seats of word `i`, those where a choice that begins there leaves a single free
+    /// seat beside it. Free seats of any category count: whoever sits there, the seat is alone.
+    fn starts_leaving_orphan(&self, i: u32) -> u64 {
+        let free = Eligible { category: None, ..self.eligible };
+        let first = i64::from(i) * 64;
+        let last = first + i64::from(self.quantity) - 1;
+        let left = free.links_from(first - 1) & !free.links_from(first - 2);
+        let right = free.links_from(last) & !free.links_from(last + 1);
+        left | right
     }
+}
+
+/// The bits of word `i` that stand for seats of the row.
+fn bits_within(row: &Range<u32>, i: u32) -> u64 {
+    let from_start = u64::MAX << row.start.saturating_sub(i * 64);
+    let beyond_end = ((i + 1) * 64).saturating_sub(row.end);
+    from_start & u64::MAX >> beyond_end
+}
+
+/// The seats of word `i` whose bits are 1 that are nearest to `centre`, on either side; the
+/// centre itself counts as left.
+fn nearest_ones(word: u64, i: u32, centre: i64) -> (Option<u32>, Option<u32>) {
+    let is_left = match centre - i64::from(i) * 64 {
+        ..0 => 0,
+        bit @ 0..63 => u64::MAX >> (63 - bit),
+        _ => u64::MAX,
+    };
+    let (left, right) = (word & is_left, word & !is_left);
+    let left = left.checked_ilog2().map(|bit| i * 64 + bit);
+    let right = (right != 0).then(|| i * 64 + right.trailing_zeros());
+    (left, right)
 }
 
 /// The seats of a row from its centre outwards; of two at the same distance, the lower first.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::Bitmap;
 use super::bitmap::ones;
-use super::runs::{Eligible, RowRuns, runs};
+use super::runs::{Eligible, RowRuns};
 use crate::plan::{CategoryIx, RowIx, SeatIx, SeatPlan};
 
 /// What may be done with a seat. The numbers are those of the compact seat map.
@@ -201,12 +201,11 @@ impl SeatMap {
     pub fn packed_statuses(&self) -> Vec<u8> {
         let blocked = self.words(SeatStatus::Blocked);
         let words = self.held.words().iter().zip(self.sold.words()).zip(blocked);
-        let mut packed: Vec<u8> = words
-            .flat_map(|((held, sold), blocked)| {
-                let pairs = spread(held | blocked) | spread(sold | blocked) << 1;
-                pairs.to_le_bytes()
-            })
-            .collect();
+        let mut packed = Vec::with_capacity(self.held.words().len() * 16);
+        for ((held, sold), blocked) in words {
+            let pairs = spread(held | blocked) | spread(sold | blocked) << 1;
+            packed.extend_from_slice(&pairs.to_le_bytes());
+        }
         packed.truncate(self.plan.seat_count().div_ceil(4) as usize);
         packed
     }
@@ -252,8 +251,9 @@ impl SeatMap {
             }
             let RowIx(number) = self.plan.row_of(seat);
             row = self.plan.row(RowIx(number)).seats();
-            let eligible = Eligible { free: &self.available, category: None };
-            self.row_runs.set(RowIx(number), runs(eligible, self.plan.joins(), row.clone()));
+            let joins = self.plan.joins();
+            let free = Eligible { free: &self.available, category: None, joins };
+            self.row_runs.set(RowIx(number), free.runs(row.clone()));
         }
     }
 

@@ -100,51 +100,55 @@ impl RowRuns {
     }
 }
 
-/// The seats that a search may take: the free ones, or those of them in one category.
+/// The seats that a search may take, the free ones or those of them in one category, and which
+/// of them are side by side.
 #[derive(Clone, Copy)]
 pub(super) struct Eligible<'a> {
     pub(super) free: &'a Bitmap,
     pub(super) category: Option<&'a Bitmap>,
+    pub(super) joins: &'a Bitmap,
 }
 
-impl Eligible<'_> {
+impl<'a> Eligible<'a> {
     pub(super) fn contains(&self, seat: u32) -> bool {
         self.free.get(seat) && self.category.is_none_or(|category| category.get(seat))
     }
 
     /// 64 seats at once; none beyond the last seat.
-    fn word(&self, i: usize) -> u64 {
+    pub(super) fn word(&self, i: usize) -> u64 {
         let free = self.free.words().get(i).copied().unwrap_or(0);
-        self.category.map_or(
-            free,
-            |category| {
-                if free == 0 { 0 } else { free & category.words()[i] }
-            },
-        )
+        let category = || self.category.map_or(u64::MAX, |category| category.words()[i]);
+        if free == 0 { 0 } else { free & category() }
     }
 
-    /// Bit `b` is set where seat `64 i + b` and its successor are both eligible and neighbours.
-    fn links(&self, i: usize, joins: &Bitmap) -> u64 {
+    /// 64 links, beginning at any seat: bit `b` is set where seat `first + b` and its successor
+    /// are eligible neighbours. None before the first seat and beyond the last.
+    pub(super) fn links_from(&self, first: i64) -> u64 {
+        let i = first.div_euclid(64);
+        let links = |i: i64| usize::try_from(i).map_or(0, |i| self.links(i));
+        let pair = u128::from(links(i + 1)) << 64 | u128::from(links(i));
+        // Truncation takes the 64 that were asked for.
+        (pair >> first.rem_euclid(64)) as u64
+    }
+
+    /// The runs among the seats of one row, in order.
+    pub(super) fn runs(self, row: Range<u32>) -> impl Iterator<Item = Range<u32>> + 'a {
+        let mut next = row.start;
+        std::iter::from_fn(move || {
+            let first = first_bit(next, row.end, |i| self.word(i))?;
+            // No seat is joined to the next row, so there is an end in this one.
+            let last = first_bit(first, row.end, |i| !self.links(i))?;
+            next = last + 1;
+            Some(first..next)
+        })
+    }
+
+    fn links(&self, i: usize) -> u64 {
+        let joins = self.joins.words().get(i).copied().unwrap_or(0);
         let word = self.word(i);
         let successors = word >> 1 | self.word(i + 1) << 63;
-        word & successors & joins.words()[i]
+        word & successors & joins
     }
-}
-
-/// The runs among the seats of one row, in order.
-pub(super) fn runs<'a>(
-    eligible: Eligible<'a>,
-    joins: &'a Bitmap,
-    row: Range<u32>,
-) -> impl Iterator<Item = Range<u32>> + 'a {
-    let mut next = row.start;
-    std::iter::from_fn(move || {
-        let first = first_bit(next, row.end, |i| eligible.word(i))?;
-        // No seat is joined to the next row, so there is an end in this one.
-        let last = first_bit(first, row.end, |i| !eligible.links(i, joins))?;
-        next = last + 1;
-        Some(first..next)
-    })
 }
 
 /// The first bit in `from..end` that is 1, where `word` gives the bits.

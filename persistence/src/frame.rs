@@ -18,6 +18,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::journal::Pending;
+
 /// The version that this code writes, and the newest that it reads.
 pub const FORMAT_VERSION: u16 = 1;
 /// Bytes of a record before its payload.
@@ -244,6 +246,36 @@ impl Chain {
         Ok(())
     }
 
+    /// Writes several records behind `out`: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Chain::frame`]; then `out` and the chain are as before the first of them.
+    pub fn frame_all(
+        &mut self,
+        records: &[Pending<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        let before = (self.seq, self.checksum, out.len());
+        for (index, record) in records.iter().enumerate() {
+            let framed = self.frame(record.partition, record.partition_seq, record.payload, out);
+            if let Err(error) = framed {
+                (self.seq, self.checksum) = (before.0, before.1);
+                out.truncate(before.2);
+                self.step_back(&records[..index]);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records that were framed but will not be written back out of the partition heads.
+    fn step_back(&mut self, framed: &[Pending<'_>]) {
+        let Some(heads) = &mut self.heads else { return };
+        for record in framed.iter().rev() {
+            *slot(heads, record.partition) = record.partition_seq - 1;
+        }
+    }
+
     /// Accepts a record as the next one and moves on.
     ///
     /// # Errors
@@ -266,7 +298,9 @@ impl Chain {
 
     #[inline]
     fn follow_partition(&mut self, partition: u16, found: u64) -> Result<(), FrameError> {
-        let Some(heads) = &mut self.heads else { return Ok(()) };
+        let Some(heads) = &mut self.heads else {
+            return Ok(());
+        };
         let head = slot(heads, partition);
         let expected = *head + 1;
         if found != expected {

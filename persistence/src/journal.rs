@@ -96,10 +96,12 @@ pub trait Journal: Send {
     /// Sequence of the last durable record; 0 where there is none.
     fn last_seq(&self) -> u64;
 
-    /// Begins a new generation and returns its number; the closed one stays readable.
+    /// Begins a new generation and returns its number; the closed one stays readable. Where the
+    /// active one has no record yet, it stays and its number is returned.
     ///
     /// # Errors
-    /// Those of the store. An error poisons as a failed append does.
+    /// Those of the store. A failure that leaves it open whether the new generation counts
+    /// poisons as a failed append does; any other (no room, say) leaves the journal as it was.
     fn rotate(&mut self) -> Result<Generation, JournalError>;
 
     /// All generations, oldest first; the last one takes the appends.

@@ -15,9 +15,11 @@
 //! before. Keys lie apart from journal and snapshots: destroying one makes what it sealed
 //! unreadable in every copy of them.
 
+pub mod codec;
 pub mod disk;
 pub mod frame;
 pub mod journal;
+pub mod sled_journal;
 pub mod snapshots;
 
 pub use disk::{DiskError, Reserve, free_bytes};
@@ -26,6 +28,7 @@ pub use journal::{
     Appended, Damage, Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending,
     Place, RecoveryReport, TailCut, removable_through,
 };
+pub use sled_journal::{SledJournal, SledOptions};
 pub use snapshots::{
     Covers, FileSnapshots, Newest, Section, Skipped, SnapshotError, SnapshotInfo, SnapshotReader,
     SnapshotWriter, Snapshots,

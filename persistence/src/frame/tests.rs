@@ -108,3 +108,18 @@ fn a_payload_above_the_limit_is_refused() {
     assert!(matches!(refused, Err(FrameError::Length { .. })));
     assert_eq!((bytes.len(), chain), (0, Chain::genesis()));
 }
+
+#[test]
+fn several_records_are_framed_together_or_not_at_all() {
+    let pending = |partition, partition_seq| Pending { partition, partition_seq, payload: b"p" };
+    let mut chain = Chain::at(10, 99, [(5, 3)]);
+    let mut bytes = b"before".to_vec();
+    let before = (chain.clone(), bytes.clone());
+    let gap = [pending(5, 4), pending(5, 5), pending(6, 1), pending(5, 7)];
+    assert!(chain.frame_all(&gap, &mut bytes).is_err());
+    assert_eq!(chain.heads().collect::<Vec<_>>(), before.0.heads().collect::<Vec<_>>());
+    assert_eq!((chain.seq(), chain.checksum(), &bytes), (10, 99, &before.1));
+    chain.frame_all(&gap[..3], &mut bytes).unwrap();
+    assert_eq!(chain.heads().collect::<Vec<_>>(), [(5, 5), (6, 1)]);
+    assert_eq!(replay(&bytes[6..], before.0), Ok((chain, 3)));
+}

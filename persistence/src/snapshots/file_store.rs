@@ -97,7 +97,9 @@ impl Snapshots for FileSnapshots {
         let mut skipped = Vec::new();
         for (_, path) in self.files()? {
             match FileReader::verify(&path) {
-                Ok(reader) => return Ok(Newest { snapshot: Some(Box::new(reader)), skipped }),
+                Ok(reader) => {
+                    return Ok(Newest { snapshot: Some(Box::new(reader)), skipped });
+                }
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "snapshot skipped");
                     skipped.push(Skipped { path, reason: error.to_string() });

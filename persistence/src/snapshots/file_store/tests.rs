@@ -8,7 +8,11 @@ fn write(store: &FileSnapshots, seq: u64, sections: &[(u16, u64, &[u8])]) -> Sna
     writer.finish().unwrap()
 }
 
-fn read(store: &FileSnapshots) -> (u64, Vec<(u16, u64, Vec<u8>)>, usize) {
+/// A section that owns its payload.
+type Owned = (u16, u64, Vec<u8>);
+
+/// The sequence and sections of the newest whole snapshot, and how many were skipped.
+fn read(store: &FileSnapshots) -> (u64, Vec<Owned>, usize) {
     let newest = store.newest().unwrap();
     let mut snapshot = newest.snapshot.expect("a whole snapshot");
     let mut sections = Vec::new();

@@ -11,9 +11,9 @@
 //! Within each, earlier rows come first, then the seats nearest to the centre of their row by
 //! count, then lower numbers. All seats or none.
 //!
-//! Rows that cannot serve are skipped by the summary in `runs`, so in a hall with one category a
-//! row the first row that is read serves. Only where a row mixes categories may one be read in
-//! vain.
+//! Rows that cannot serve are skipped by the summary in `runs`; in a row that can, 64 seats are
+//! judged at once by shifting and ANDing the bits that say who is free beside a free neighbour.
+//! The summary does not tell categories apart, so a row that mixes them may be read in vain.
 
 use std::ops::Range;
 

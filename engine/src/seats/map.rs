@@ -1,8 +1,8 @@
 //! The state of all seats of a show: a status and an owner each.
 //!
-//! Three bitmaps and one `u32` a seat, at most 5 bytes with the summary for best-available; the
-//! owners are only allocated once somebody owns something, so a show that is not yet on sale
-//! costs half a byte a seat.
+//! Three bitmaps and one `u32` a seat, and two bytes a row for best-available: 4.5 bytes a seat in
+//! rows of twenty. The owners are only allocated once somebody owns something, so a show that is
+//! not yet on sale costs half a byte a seat.
 //!
 //! What always holds: a seat is in at most one of the three bitmaps, and blocked where it is in
 //! none; it has an owner exactly when it is held or sold; the counters agree with the bitmaps.

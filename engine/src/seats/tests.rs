@@ -117,7 +117,12 @@ fn random_hall(random: &mut Random) -> Vec<String> {
     drawing
 }
 
+/// Some seats with this status, in plan order or, since nothing promises that, backwards.
 fn random_seats(random: &mut Random, map: &SeatMap, status: SeatStatus) -> Vec<SeatIx> {
     let share = random.below(100);
-    map.seats_with(status).filter(|_| random.chance(share)).collect()
+    let mut seats: Vec<SeatIx> = map.seats_with(status).filter(|_| random.chance(share)).collect();
+    if random.chance(50) {
+        seats.reverse();
+    }
+    seats
 }

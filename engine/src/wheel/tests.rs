@@ -40,6 +40,8 @@ fn time_that_goes_back_stands_still() {
     assert_eq!(all_due(&mut wheel, 32_000), []);
     wheel.insert(40_000, 40_000);
     assert_eq!(all_due(&mut wheel, 0), []);
+    wheel.insert(20_000, 20_000);
+    assert_eq!(all_due(&mut wheel, 0), [20_000], "that time has been");
     assert_eq!(all_due(&mut wheel, 39_999), []);
     assert_eq!(all_due(&mut wheel, 40_000), [40_000]);
 }

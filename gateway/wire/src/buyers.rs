@@ -8,8 +8,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The most seats that one request may name, whatever the configured limit per hold is.
-pub const SEATS_PER_REQUEST_MAX: usize = 1_000;
 /// The most characters in a user id.
 pub const USER_ID_CHARS_MAX: usize = 128;
 
@@ -125,7 +123,7 @@ pub struct Show {
     /// Stock pools of tickets without seats.
     #[serde(default)]
     pub stock: Vec<StockState>,
-    /// How many seats and standing tickets one user may have in this show.
+    /// How many seats, and tickets of each stock pool, one user may have.
     pub max_per_user: u32,
     /// How long a hold lives where the buyer asks for nothing else.
     pub hold_seconds: u32,
@@ -213,7 +211,7 @@ pub struct HoldRequest {
     pub hold_seconds: Option<u32>,
     /// These seats, all or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 32)]
     pub seat_ids: Option<Vec<String>>,
     /// The best seats that are free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -228,7 +226,7 @@ pub struct HoldRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BestAvailable {
     /// How many seats.
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 32)]
     pub quantity: u32,
     /// Only seats of this price category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -249,7 +247,7 @@ pub struct StockQuantity {
     /// The pool's name.
     pub name: String,
     /// How many tickets.
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 32)]
     pub quantity: u32,
 }
 

@@ -78,20 +78,18 @@ pub struct ShowRequest {
     pub plan_id: Option<String>,
     /// A price in cents for every price category of the plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub prices: BTreeMap<String, u32>,
+    pub prices: BTreeMap<String, u64>,
     /// Pools of tickets without seats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 32)]
     pub stock: Vec<StockRequest>,
-    /// How many seats and standing tickets one user may have in this show.
+    /// How many seats, and tickets of each stock pool, one user may have.
     #[schema(minimum = 1)]
     pub max_per_user: u32,
-    /// How long a hold lives where the buyer asks for nothing else.
+    /// How long a hold lives where the buyer asks for less; the server's default where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
-    pub hold_seconds: u32,
-    /// Whether seats and stock wait for `put-on-sale` instead of being on sale at once.
-    #[serde(default)]
-    pub blocked: bool,
+    pub hold_seconds: Option<u32>,
 }
 
 /// A pool of tickets without seats.
@@ -105,7 +103,8 @@ pub struct StockRequest {
     #[schema(minimum = 1, maximum = 10_000_000)]
     pub quantity: u32,
     /// Price of one, in cents.
-    pub price_cents: u32,
+    #[schema(maximum = 1_000_000_000_000_u64)]
+    pub price_cents: u64,
     /// On how many owners they are spread; chosen by the server where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 64)]
@@ -151,12 +150,12 @@ pub struct ShowPatch {
     pub sale_ends_at: Option<Timestamp>,
     /// New prices in cents, for holds made from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prices: Option<BTreeMap<String, u32>>,
+    pub prices: Option<BTreeMap<String, u64>>,
     /// Stock pools to change, by name: a price, or another quantity (never below what is sold).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 32)]
     pub stock: Option<Vec<StockPatch>>,
-    /// How many seats and standing tickets one user may have.
+    /// How many seats, and tickets of each stock pool, one user may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub max_per_user: Option<u32>,
@@ -178,7 +177,7 @@ pub struct StockPatch {
     pub quantity: Option<u32>,
     /// The new price of one, in cents, for holds made from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price_cents: Option<u32>,
+    pub price_cents: Option<u64>,
 }
 
 /// The sale state after a change of it.
@@ -308,7 +307,7 @@ pub struct OrganiserOrdersPage {
 pub struct CounterSaleRequest {
     /// These seats, all or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 32)]
     pub seat_ids: Option<Vec<String>>,
     /// Standing tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]

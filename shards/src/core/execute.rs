@@ -1,0 +1,162 @@
+//! From a command to its answer: decide, apply, record, and queue what follows.
+
+use tokio::sync::oneshot;
+use usher_engine::command::{CounterSale, PaymentMessage};
+use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, InventoryId};
+use usher_engine::{Outcome, Refusal, Subject};
+
+use super::release::Release;
+use super::{Core, Handle};
+use crate::message::{Answer, Counted, Reply, Unavailable};
+
+pub(super) type ReplyTo = Option<oneshot::Sender<Reply>>;
+
+impl Core {
+    pub(super) fn execute(&mut self, id: InventoryId, mut command: Command, reply: ReplyTo) {
+        if self.is_disk_full() {
+            self.answer(reply, Reply::Unavailable(Unavailable::DiskFull));
+            return;
+        }
+        self.draw_nonces(&mut command);
+        self.execute_again(id, command, reply);
+    }
+
+    /// Decides about a command that has all it needs; also for one that was parked.
+    pub(super) fn execute_again(&mut self, id: InventoryId, command: Command, reply: ReplyTo) {
+        let decision = match self.inventory(id) {
+            Some(inventory) => inventory.execute(&command, self.now),
+            None => Inventory::vacant(id).execute(&command, self.now),
+        };
+        let Decision { events, outcome, effects } = decision;
+        if let Outcome::Parked { needs, .. } = outcome {
+            self.park(id, command, reply, needs);
+            return;
+        }
+        if !events.is_empty() {
+            self.commit(id, &events);
+        }
+        self.queue_effects(id, effects);
+        let reply_with = match outcome {
+            Outcome::Done { subject, replayed } => {
+                Reply::Done(Box::new(self.describe(id, subject, replayed)))
+            }
+            Outcome::Refused(refusal) => Reply::Refused(refusal),
+            Outcome::Parked { .. } => unreachable!("parked above"),
+        };
+        self.answer(reply, reply_with);
+        self.retry_parked(id);
+    }
+
+    /// Applies and records what was decided.
+    fn commit(&mut self, id: InventoryId, events: &[Event]) {
+        let at = self.now;
+        self.record(id, events, at);
+        let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
+        let inventory =
+            partition.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
+        inventory.apply(events, at);
+        self.handles.entry(id).or_default();
+        self.touched.push(id);
+        self.sync_timers(id, events);
+    }
+
+    pub(super) fn read(&mut self, id: InventoryId, hold: HoldNo, reply: ReplyTo) {
+        let known = self.inventory(id).is_some_and(|inventory| inventory.hold(hold).is_some());
+        let reply_with = if known {
+            Reply::Done(Box::new(self.describe(id, Subject::Hold(hold), false)))
+        } else {
+            Reply::Refused(self.why_unknown(id, hold))
+        };
+        self.answer(reply, reply_with);
+    }
+
+    fn why_unknown(&self, id: InventoryId, hold: HoldNo) -> Refusal {
+        self.inventory(id).map_or(Refusal::UnknownShow, |inventory| inventory.missing_hold(hold))
+    }
+
+    pub(super) fn count(&mut self, id: InventoryId, reply: ReplyTo) {
+        let reply_with = match self.inventory(id) {
+            Some(inventory) => Reply::Counted(Box::new(Counted {
+                version: inventory.version(),
+                audit: inventory.tally(),
+            })),
+            None => Reply::Refused(Refusal::UnknownShow),
+        };
+        self.answer(reply, reply_with);
+    }
+
+    /// How something stands now. The state may be newer than what is durable; the answer waits.
+    fn describe(&self, id: InventoryId, subject: Subject, replayed: bool) -> Answer {
+        let inventory = self.inventory(id);
+        let hold = match subject {
+            Subject::Hold(no)
+            | Subject::Order(no)
+            | Subject::Payment(no, _)
+            | Subject::Ticket(no, _) => inventory.and_then(|inventory| inventory.hold(no)).cloned(),
+            Subject::Show => None,
+        };
+        let version = inventory.map_or(0, Inventory::version);
+        Answer { inventory: id, subject, replayed, version, hold }
+    }
+
+    pub(super) fn answer(&mut self, reply: ReplyTo, with: Reply) {
+        if let Some(reply) = reply {
+            self.turn_releases.push(Release::Answer { reply, with });
+        }
+    }
+
+    fn queue_effects(&mut self, id: InventoryId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::WakeAt(at) => self.wake_at(id, at),
+                Effect::TellSegments => {
+                    let told = self.inventory(id).map(Inventory::segment_terms);
+                    for terms in told.unwrap_or_default() {
+                        let to = InventoryId::segment(id.show, terms.pool, terms.segment);
+                        let command = Command::SetTerms(Box::new(terms));
+                        self.turn_releases.push(Release::Send { to, command });
+                    }
+                }
+                Effect::SendLoan { borrower, number, quantity } => {
+                    let (to, donor) = sibling(id, borrower);
+                    let command = Command::Receive { donor, number, quantity };
+                    self.turn_releases.push(Release::Send { to, command });
+                }
+                Effect::ConfirmLoan { donor, number } => {
+                    let (to, borrower) = sibling(id, donor);
+                    let command = Command::SettleLoan { borrower, number };
+                    self.turn_releases.push(Release::Send { to, command });
+                }
+                Effect::Refund { order, reference, amount } => {
+                    let due = super::RefundOrder { inventory: id, order, reference, amount };
+                    self.turn_releases.push(Release::Refund(due));
+                }
+            }
+        }
+    }
+
+    /// Does again what may not have been done before a crash.
+    pub(super) fn resume(&mut self, id: InventoryId) {
+        let unfinished = self.inventory(id).map(Inventory::unfinished).unwrap_or_default();
+        self.queue_effects(id, unfinished);
+    }
+
+    /// Fills in what only the owner may draw: the random parts of ticket codes.
+    fn draw_nonces(&mut self, command: &mut Command) {
+        match command {
+            Command::PaymentMessage(PaymentMessage { nonces, .. })
+            | Command::CounterSale(CounterSale { nonces, .. }) => *nonces = self.nonces(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle(&mut self, id: InventoryId) -> &mut Handle {
+        self.handles.entry(id).or_default()
+    }
+}
+
+/// Another segment of the same pool, and the number of this one.
+fn sibling(id: InventoryId, segment: u16) -> (InventoryId, u16) {
+    let (pool, me) = id.pool_and_segment().expect("only segments lend");
+    (InventoryId::segment(id.show, pool, segment), me)
+}

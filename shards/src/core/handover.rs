@@ -1,0 +1,108 @@
+//! Moving a partition to another shard while it sells.
+//!
+//! Freeze it (what arrives waits), let everything recorded become durable, hand the value over, flip
+//! the route. What still arrives here afterwards is forwarded, what arrives there too early waits.
+
+use tokio::sync::oneshot;
+use usher_engine::{Command, InventoryId, PartitionId};
+
+use super::{Core, Partition};
+use crate::message::{Envelope, Handover, PeerMessage, Request};
+
+/// A partition that is about to leave.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    to: usize,
+    /// How many records of this shard must be durable first.
+    after: u64,
+    pub(super) queued: Vec<Envelope>,
+    done: oneshot::Sender<()>,
+}
+
+impl Core {
+    /// Takes over a partition that was recovered from the journal, or is new.
+    pub fn own(&mut self, partition: Partition) {
+        let ids: Vec<InventoryId> = partition.inventories.keys().copied().collect();
+        self.partitions.insert(partition.id, partition);
+        for id in ids {
+            self.handle(id);
+            self.set_timers(id);
+            self.resume(id);
+        }
+    }
+
+    /// Gives live holds and unpaid orders back the time that a restart took from them.
+    pub fn give_time(&mut self, ms: u64) {
+        let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
+        let is_live = |inventory: &&usher_engine::Inventory| {
+            inventory.holds().any(|(_, hold)| hold.keeps_units())
+        };
+        let live: Vec<_> = inventories.filter(is_live).map(|inventory| inventory.id()).collect();
+        for id in live {
+            self.execute(id, Command::ExtendHolds { ms }, None);
+        }
+    }
+
+    pub(super) fn start_leaving(
+        &mut self,
+        id: PartitionId,
+        to: usize,
+        done: oneshot::Sender<()>,
+    ) {
+        let is_here = self.partitions.contains_key(&id) && !self.leaving.contains_key(&id);
+        if !is_here || to == self.index {
+            // Nothing to do, or being done; dropping `done` says that it was not done for this one.
+            if to == self.index && is_here {
+                drop(done.send(()));
+            }
+            return;
+        }
+        let mut queued = Vec::new();
+        let parked: Vec<_> =
+            self.parked.keys().copied().filter(|parked| parked.partition() == id).collect();
+        for inventory in parked {
+            let waiting = self.take_parked(inventory).into_iter();
+            queued.extend(waiting.map(|(command, reply)| {
+                let request = Request::Execute(command);
+                Envelope { inventory, request, reply }
+            }));
+        }
+        self.gatherers.retain(|pool, _| pool.partition() != id);
+        let leaving = Leaving { to, after: self.recorded, queued, done };
+        self.leaving.insert(id, leaving);
+    }
+
+    /// Hands over what is durable. Called when durability advanced, and at the end of each turn:
+    /// then everything that the partition decided has been released.
+    pub(super) fn finish_leaving(&mut self) {
+        let ready = |leaving: &Leaving| leaving.after <= self.durable;
+        let ids: Vec<_> =
+            self.leaving.iter().filter(|(_, l)| ready(l)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let leaving = self.leaving.remove(&id).expect("just listed");
+            let partition = self.partitions.remove(&id).expect("owned until it leaves");
+            for inventory in partition.inventories.keys() {
+                self.clear_timers(*inventory);
+            }
+            let Leaving { to, queued, done, .. } = leaving;
+            let handover = Handover { partition, queued, done };
+            self.outgoing.push_back((to, PeerMessage::Adopt(Box::new(handover))));
+            // From here on requests go to the new owner; what overtakes the partition waits there.
+            self.around.routes.set_owner(id, to);
+        }
+    }
+
+    pub(super) fn adopt(&mut self, handover: Handover) {
+        let Handover { partition, queued, done } = handover;
+        let id = partition.id;
+        self.own(partition);
+        let early = std::mem::take(&mut self.early);
+        let (mine, others): (Vec<_>, Vec<_>) =
+            early.into_iter().partition(|envelope| envelope.inventory.partition() == id);
+        self.early = others;
+        for envelope in queued.into_iter().chain(mine) {
+            self.deliver(envelope);
+        }
+        drop(done.send(()));
+    }
+}

@@ -1,0 +1,314 @@
+//! The synchronous heart of a shard: it owns partitions, decides, and holds answers back until what
+//! they rest on is durable.
+//!
+//! ```text
+//!   deliver(envelope) ─► execute ─► apply ─► record into the open batch
+//!                           │                        │ close_turn()
+//!                           ▼                        ▼
+//!                     answer waits ◄──────── Submission to the journal writer
+//!                           │ durable(upto)
+//!                           ▼
+//!        views published → answers released → effects sent
+//! ```
+//!
+//! No threads, no sockets, no clock: whoever drives it hands in requests, the time, and how far the
+//! journal is durable, and takes out submissions and messages for other shards. The actor drives it
+//! live; a simulator can drive it as well.
+//!
+//! Always true: a record is applied exactly when it is in the batch; nothing leaves (answer, view,
+//! effect, stock for another segment) before the records it rests on are durable; every answer is
+//! sent or dropped exactly once.
+
+mod execute;
+mod gather;
+mod handover;
+mod parking;
+mod publish;
+mod release;
+mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng};
+use tokio::sync::mpsc;
+use usher_engine::command::TicketNonces;
+use usher_engine::id::TicketNonce;
+use usher_engine::limits::UNITS_PER_HOLD_MAX;
+use usher_engine::wheel::{TimerId, Wheel};
+use usher_engine::{Cents, HoldNo, Inventory, InventoryId, PartitionId, Timestamp};
+
+use crate::message::{Envelope, PeerMessage, Request};
+use crate::route::Routes;
+use crate::view::{Directory, ShowView};
+use crate::writer::{Entry, Submission};
+
+use gather::Gatherer;
+use handover::Leaving;
+use parking::ParkedQueue;
+use release::{Release, Waiting};
+use timers::TimerKey;
+
+pub(crate) use publish::publish_recovered;
+pub use timers::TICK_MS;
+
+/// One partition as its owner keeps it, and as it travels between owners.
+#[derive(Debug)]
+pub struct Partition {
+    /// Which.
+    pub id: PartitionId,
+    /// Position of its last record.
+    pub seq: u64,
+    /// Its inventories.
+    pub inventories: BTreeMap<InventoryId, Inventory>,
+}
+
+impl Partition {
+    /// A partition in which nothing happened yet.
+    #[must_use]
+    pub fn new(id: PartitionId) -> Self {
+        Self { id, seq: 0, inventories: BTreeMap::new() }
+    }
+}
+
+/// Money to give back: for whoever talks to the payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundOrder {
+    /// Where the payment is recorded.
+    pub inventory: InventoryId,
+    /// Its order there; 0 where there is none.
+    pub order: HoldNo,
+    /// The payment.
+    pub reference: Box<str>,
+    /// How much.
+    pub amount: Cents,
+}
+
+/// What a shard shares with the rest of the process.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Views are published here.
+    pub directory: Arc<Directory>,
+    /// Who owns which partition.
+    pub routes: Arc<Routes>,
+    /// Set while the disk is nearly full.
+    pub disk_full: Arc<AtomicBool>,
+    /// Refunds that are due.
+    pub refunds: mpsc::UnboundedSender<RefundOrder>,
+}
+
+/// One shard. See the module.
+#[derive(Debug)]
+pub struct Core {
+    index: usize,
+    around: Surroundings,
+    partitions: BTreeMap<PartitionId, Partition>,
+    handles: BTreeMap<InventoryId, Handle>,
+    wheel: Wheel<TimerKey>,
+    now: Timestamp,
+    /// Records written into batches so far, and how many of them are durable.
+    recorded: u64,
+    durable: u64,
+    batch: Submission,
+    waiting: VecDeque<Waiting>,
+    /// Inventories that this turn changed.
+    touched: Vec<InventoryId>,
+    turn_releases: Vec<Release>,
+    parked: BTreeMap<InventoryId, ParkedQueue>,
+    gatherers: BTreeMap<InventoryId, Gatherer>,
+    leaving: BTreeMap<PartitionId, Leaving>,
+    /// Requests that arrived here before their partition did.
+    early: Vec<Envelope>,
+    /// Messages for other shards, by shard.
+    outgoing: VecDeque<(usize, PeerMessage)>,
+    /// Requests to inventories that live here, made by inventories that live here.
+    inner: VecDeque<Envelope>,
+    /// When open loans were last sent again.
+    loans_sent_at: Timestamp,
+    rng: StdRng,
+}
+
+/// What a shard keeps beside each inventory: nothing that could not be made again from it.
+#[derive(Debug, Default)]
+struct Handle {
+    timers: std::collections::HashMap<HoldNo, TimerId>,
+    view: Option<Arc<ShowView>>,
+}
+
+impl Core {
+    /// A shard that owns nothing yet. `seed` feeds ticket codes and must be unpredictable outside of
+    /// simulations.
+    #[must_use]
+    pub fn new(index: usize, around: Surroundings, now: Timestamp, seed: [u8; 32]) -> Self {
+        Self {
+            index,
+            around,
+            partitions: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            wheel: Wheel::new(now.0),
+            now,
+            recorded: 0,
+            durable: 0,
+            batch: Submission::new(index),
+            waiting: VecDeque::new(),
+            touched: Vec::new(),
+            turn_releases: Vec::new(),
+            parked: BTreeMap::new(),
+            gatherers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            early: Vec::new(),
+            outgoing: VecDeque::new(),
+            inner: VecDeque::new(),
+            loans_sent_at: now,
+            rng: StdRng::from_seed(seed),
+        }
+    }
+
+    /// Sets the time of the turn that begins.
+    pub fn begin_turn(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    /// Takes one message from another shard.
+    pub fn hear(&mut self, message: PeerMessage) {
+        match message {
+            PeerMessage::Deliver(envelope) => self.deliver(envelope),
+            PeerMessage::Release { partition, to, done } => self.start_leaving(partition, to, done),
+            PeerMessage::Adopt(handover) => self.adopt(*handover),
+        }
+    }
+
+    /// Works on one request, or passes it on where its partition is elsewhere.
+    pub fn deliver(&mut self, envelope: Envelope) {
+        let partition = envelope.inventory.partition();
+        if let Some(leaving) = self.leaving.get_mut(&partition) {
+            leaving.queued.push(envelope);
+            return;
+        }
+        let owner = self.around.routes.owner(partition);
+        if self.partitions.contains_key(&partition) || owner == self.index {
+            self.deliver_here(partition, envelope);
+        } else {
+            self.outgoing.push_back((owner, PeerMessage::Deliver(envelope)));
+        }
+    }
+
+    fn deliver_here(&mut self, partition: PartitionId, envelope: Envelope) {
+        if !self.partitions.contains_key(&partition) {
+            // The route says here, the partition is still on its way.
+            self.early.push(envelope);
+            return;
+        }
+        match envelope.request {
+            Request::Execute(command) => self.execute(envelope.inventory, command, envelope.reply),
+            Request::Read(hold) => self.read(envelope.inventory, hold, envelope.reply),
+            Request::Count => self.count(envelope.inventory, envelope.reply),
+            Request::Need { borrower, quantity } => {
+                self.gather(envelope.inventory, borrower, quantity);
+            }
+            Request::Gathered { borrower } => self.gathered(envelope.inventory, borrower),
+        }
+    }
+
+    /// Sends a request to the owner of another inventory, here or elsewhere.
+    fn send(&mut self, inventory: InventoryId, request: Request) {
+        let envelope = Envelope { inventory, request, reply: None };
+        let owner = self.around.routes.owner(inventory.partition());
+        if owner == self.index {
+            self.inner.push_back(envelope);
+        } else {
+            self.outgoing.push_back((owner, PeerMessage::Deliver(envelope)));
+        }
+    }
+
+    /// Ends the turn: what it recorded goes to the journal, what needs no record is answered.
+    /// `None` where nothing was recorded.
+    pub fn close_turn(&mut self) -> Option<Submission> {
+        loop {
+            while let Some(envelope) = self.inner.pop_front() {
+                self.deliver(envelope);
+            }
+            self.publish_touched();
+            self.queue_releases();
+            self.release_durable();
+            // What was released may have asked something of an inventory that lives here.
+            if self.inner.is_empty() {
+                break;
+            }
+        }
+        self.finish_leaving();
+        if self.batch.entries.is_empty() {
+            return None;
+        }
+        self.batch.upto = self.recorded;
+        let next = Submission::new(self.index);
+        Some(std::mem::replace(&mut self.batch, next))
+    }
+
+    /// Takes notice that the first `upto` records of this shard are durable, and releases what
+    /// waited for them. Called at the beginning of a turn.
+    pub fn durable(&mut self, upto: u64) {
+        self.durable = self.durable.max(upto);
+        self.release_durable();
+        self.finish_leaving();
+    }
+
+    /// The next message for another shard, with the shard's number.
+    pub fn take_outgoing(&mut self) -> Option<(usize, PeerMessage)> {
+        self.outgoing.pop_front()
+    }
+
+
+    /// Whether nothing waits to become durable.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.recorded == self.durable && self.batch.entries.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Partitions owned now.
+    #[must_use]
+    pub fn partition_count(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Inventories owned now.
+    #[must_use]
+    pub fn inventory_count(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// An inventory that is owned here, for tests and simulations.
+    #[must_use]
+    pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+        self.partitions.get(&id.partition())?.inventories.get(&id)
+    }
+
+    fn is_disk_full(&self) -> bool {
+        self.around.disk_full.load(Ordering::Relaxed)
+    }
+
+    fn nonces(&mut self) -> TicketNonces {
+        let mut nonces = Box::new([TicketNonce([0; 10]); UNITS_PER_HOLD_MAX as usize]);
+        for nonce in nonces.iter_mut() {
+            self.rng.fill_bytes(&mut nonce.0);
+        }
+        TicketNonces(nonces)
+    }
+
+    /// Writes one record of an inventory into the open batch.
+    fn record(&mut self, id: InventoryId, events: &[usher_engine::Event], at: Timestamp) {
+        let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
+        partition.seq += 1;
+        let start = self.batch.bytes.len();
+        usher_persistence::codec::encode_record(id, at, events, &mut self.batch.bytes);
+        self.batch.entries.push(Entry {
+            partition: partition.id.0,
+            partition_seq: partition.seq,
+            start,
+            end: self.batch.bytes.len(),
+        });
+        self.recorded += 1;
+    }
+}

@@ -1,0 +1,167 @@
+//! Turning changed inventories into views. What is published is captured at the end of the turn that
+//! made it, and published when that turn is durable.
+
+use std::sync::Arc;
+
+use usher_engine::inventory::Goods;
+use usher_engine::plan::SeatIx;
+use usher_engine::seats::{SeatCounts, SeatStatus};
+use usher_engine::{Inventory, InventoryId};
+
+use super::Core;
+use super::release::Release;
+use crate::view::{Directory, Face, SegmentFigures, ShowView};
+
+/// What changed in one inventory during one turn, ready to be published.
+#[derive(Debug)]
+pub(super) struct ViewUpdate {
+    view: Arc<ShowView>,
+    version: u64,
+    part: Part,
+    /// A view that nobody can find yet, to be listed with this update.
+    list_in: Option<Arc<Directory>>,
+}
+
+#[derive(Debug)]
+enum Part {
+    House { face: Option<Face>, seats: Option<SeatChanges> },
+    Segment { pool: u16, segment: u16, figures: SegmentFigures },
+}
+
+#[derive(Debug)]
+struct SeatChanges {
+    changes: Vec<(SeatIx, SeatStatus)>,
+    free_by_category: Vec<u32>,
+    counts: SeatCounts,
+}
+
+impl ViewUpdate {
+    pub(super) fn publish(self) {
+        match self.part {
+            Part::House { face, seats } => {
+                if let Some(face) = face {
+                    self.view.set_face(face);
+                }
+                if let Some(SeatChanges { changes, free_by_category, counts }) = seats {
+                    self.view.seats.publish(&changes, &free_by_category, counts, self.version);
+                }
+                self.view.announce(self.version);
+            }
+            Part::Segment { pool, segment, figures } => {
+                if let Some(board) = self.view.pool(pool) {
+                    board.segments()[usize::from(segment)].publish(&figures);
+                }
+            }
+        }
+        if let Some(directory) = self.list_in {
+            directory.insert(self.view);
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn publish_touched(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched.drain(..) {
+            self.publish_inventory(id);
+        }
+        self.touched = touched;
+    }
+
+    fn publish_inventory(&mut self, id: InventoryId) {
+        let Some((view, list_in)) = self.view_of(id) else { return };
+        let partition = self.partitions.get_mut(&id.partition()).expect("touched while owned");
+        let inventory = partition.inventories.get_mut(&id).expect("touched while owned");
+        inventory.assert_conserved();
+        let version = inventory.version();
+        let part = match id.pool_and_segment() {
+            Some((pool, segment)) => {
+                let Goods::Stock(stock) = inventory.goods() else { return };
+                let figures = SegmentFigures::of(stock, version);
+                Part::Segment { pool, segment, figures }
+            }
+            None => house_part(inventory, &view),
+        };
+        let update = ViewUpdate { view, version, part, list_in };
+        self.turn_releases.push(Release::View(Box::new(update)));
+    }
+
+    /// The view that an inventory is published in. A new house gets a new one, which is listed when
+    /// the house is durable.
+    fn view_of(&mut self, id: InventoryId) -> Option<(Arc<ShowView>, Option<Arc<Directory>>)> {
+        if let Some(view) = &self.handle(id).view {
+            return Some((view.clone(), None));
+        }
+        let directory = self.around.directory.clone();
+        let (view, list_in) = match directory.show(id.show) {
+            Some(view) => (view, None),
+            None => (Arc::new(new_view(self.inventory(id)?)?), Some(directory)),
+        };
+        self.handle(id).view = Some(view.clone());
+        Some((view, list_in))
+    }
+}
+
+fn house_part(inventory: &mut Inventory, view: &ShowView) -> Part {
+    let mut changes = Vec::new();
+    inventory.drain_changes(|seat, status| changes.push((seat, status)));
+    let seats = match inventory.goods() {
+        Goods::Seats(map) => Some(SeatChanges {
+            changes,
+            free_by_category: crate::view::free_by_category(map),
+            counts: map.counts(),
+        }),
+        Goods::Nothing | Goods::Stock(_) => None,
+    };
+    let told = view.face().terms_version;
+    let face = face_of(inventory).filter(|face| {
+        // A change of schedule alone concerns no reader.
+        face.terms_version != told
+    });
+    Part::House { face, seats }
+}
+
+fn face_of(inventory: &Inventory) -> Option<Face> {
+    let (terms, show) = (inventory.terms()?, inventory.show()?);
+    Some(Face {
+        details: show.details.clone(),
+        terms: terms.clone(),
+        pools: show.pools.clone(),
+        terms_version: show.terms_version,
+    })
+}
+
+fn new_view(house: &Inventory) -> Option<ShowView> {
+    let plan = match house.goods() {
+        Goods::Seats(map) => Some(map.plan().clone()),
+        Goods::Nothing | Goods::Stock(_) => None,
+    };
+    Some(ShowView::new(house.id().show, plan, face_of(house)?))
+}
+
+/// Publishes a recovered inventory at once: all of it is durable.
+pub(crate) fn publish_recovered(directory: &Arc<Directory>, inventory: &Inventory) {
+    let id = inventory.id();
+    match id.pool_and_segment() {
+        None => {
+            let Some(view) = new_view(inventory) else { return };
+            if let Goods::Seats(map) = inventory.goods() {
+                view.seats.publish_all(map, inventory.version());
+            }
+            view.announce(inventory.version());
+            directory.insert(Arc::new(view));
+        }
+        Some((pool, segment)) => {
+            let (Some(view), Goods::Stock(stock)) = (directory.show(id.show), inventory.goods())
+            else {
+                return;
+            };
+            if let Some(board) = view.pool(pool) {
+                let figures = SegmentFigures::of(stock, inventory.version());
+                board.segments()[usize::from(segment)].publish(&figures);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What waits for durability, and the order in which it is let go: views, then answers, then
+//! effects.
+
+use tokio::sync::oneshot;
+use usher_engine::{Command, InventoryId};
+
+use super::publish::ViewUpdate;
+use super::{Core, RefundOrder};
+use crate::message::{Reply, Request};
+
+/// Something that must not leave before what it rests on is durable.
+#[derive(Debug)]
+pub(super) enum Release {
+    /// A view to publish.
+    View(Box<ViewUpdate>),
+    /// An answer to somebody.
+    Answer { reply: oneshot::Sender<Reply>, with: Reply },
+    /// A command for another inventory.
+    Send { to: InventoryId, command: Command },
+    /// Money to give back.
+    Refund(RefundOrder),
+}
+
+impl Release {
+    /// Views before answers before effects.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::View(_) => 0,
+            Self::Answer { .. } => 1,
+            Self::Send { .. } | Self::Refund(_) => 2,
+        }
+    }
+}
+
+/// A release, and how many records of this shard must be durable first.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    after: u64,
+    release: Release,
+}
+
+impl Core {
+    /// Puts what this turn decided behind what it recorded. All of one turn becomes durable as one
+    /// batch, so all of it waits for the same record.
+    pub(super) fn queue_releases(&mut self) {
+        let mut releases = std::mem::take(&mut self.turn_releases);
+        releases.sort_by_key(Release::rank);
+        let after = self.recorded;
+        self.waiting.extend(releases.drain(..).map(|release| Waiting { after, release }));
+        self.turn_releases = releases;
+    }
+
+    pub(super) fn release_durable(&mut self) {
+        while self.waiting.front().is_some_and(|waiting| waiting.after <= self.durable) {
+            let waiting = self.waiting.pop_front().expect("looked at it");
+            match waiting.release {
+                Release::View(update) => update.publish(),
+                // A client that went away is no longer interested; what it did stands.
+                Release::Answer { reply, with } => drop(reply.send(with)),
+                Release::Send { to, command } => self.send(to, Request::Execute(command)),
+                // The receiver is gone only while the server stops; a start sends it again.
+                Release::Refund(due) => drop(self.around.refunds.send(due)),
+            }
+        }
+    }
+}

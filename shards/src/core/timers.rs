@@ -1,0 +1,153 @@
+//! The shard's timing wheel: an index over deadlines that the inventories know themselves.
+//!
+//! A timer that goes off proves nothing: the engine decides again, so a timer may be late, early
+//! after an extension, or left over.
+
+use std::collections::BTreeMap;
+
+use usher_engine::limits::EXPIRY_SLICE_MAX;
+use usher_engine::{Command, Event, HoldNo, InventoryId, Timestamp};
+
+use super::Core;
+
+/// How often the wheel should be looked at, in milliseconds.
+pub const TICK_MS: u64 = 10;
+
+/// Stands for the schedule of a house, which has no hold number.
+const SCHEDULE: HoldNo = HoldNo(0);
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimerKey {
+    inventory: InventoryId,
+    hold: HoldNo,
+}
+
+impl Core {
+    /// Works off timers that are due: at most [`EXPIRY_SLICE_MAX`] a call, so that a mass expiry
+    /// does not keep buyers waiting. Says whether more are due.
+    pub fn tick(&mut self) -> bool {
+        let mut due = Vec::new();
+        let mut note = |key: TimerKey| due.push(key);
+        let more = self.wheel.advance(self.now.0, EXPIRY_SLICE_MAX, &mut note);
+        let mut by_inventory: BTreeMap<InventoryId, Vec<HoldNo>> = BTreeMap::new();
+        for key in due {
+            if let Some(handle) = self.handles.get_mut(&key.inventory) {
+                handle.timers.remove(&key.hold);
+                by_inventory.entry(key.inventory).or_default().push(key.hold);
+            }
+        }
+        for (id, holds) in by_inventory {
+            self.expire(id, holds);
+        }
+        self.tick_parked();
+        self.tick_gatherers();
+        self.tick_loans();
+        more
+    }
+
+    fn expire(&mut self, id: InventoryId, mut holds: Vec<HoldNo>) {
+        let scheduled = holds.contains(&SCHEDULE);
+        holds.retain(|&no| no != SCHEDULE);
+        if self.leaving.contains_key(&id.partition()) || self.is_disk_full() {
+            // Whoever owns the partition next sets its timers again; a full disk passes.
+            let later = self.now.plus_ms(1_000);
+            holds.iter().for_each(|&no| self.set_timer(id, no, Some(later)));
+            if scheduled {
+                self.set_timer(id, SCHEDULE, Some(later));
+            }
+            return;
+        }
+        if scheduled {
+            self.execute(id, Command::RunSchedule, None);
+        }
+        if !holds.is_empty() {
+            self.execute(id, Command::Expire { holds: holds.clone() }, None);
+            // Those that were given more time meanwhile.
+            for no in holds {
+                let deadline = self.inventory(id).and_then(|inventory| inventory.deadline(no));
+                self.set_timer(id, no, deadline);
+            }
+        }
+    }
+
+    /// Brings the timers of all holds that these events concern up to date.
+    pub(super) fn sync_timers(&mut self, id: InventoryId, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Held { hold, .. } | Event::Released { hold } => self.sync_timer(id, *hold),
+                Event::Ordered { order, .. }
+                | Event::PaymentStarted { order, .. }
+                | Event::Paid { order, .. }
+                | Event::Cancelled { order } => self.sync_timer(id, *order),
+                Event::Expired { holds } => {
+                    for &hold in holds {
+                        self.sync_timer(id, hold);
+                    }
+                }
+                // An extension makes timers early, which is harmless. Nothing else has a deadline.
+                Event::HoldsExtended { .. }
+                | Event::ShowCreated { .. }
+                | Event::ShowChanged(_)
+                | Event::SaleMoved(_)
+                | Event::PutOnSale(_)
+                | Event::OnSaleScheduled(_)
+                | Event::ScheduleTaken { .. }
+                | Event::PaymentJoined { .. }
+                | Event::PaymentFailed { .. }
+                | Event::RefundDue { .. }
+                | Event::PaymentNoted { .. }
+                | Event::Refunded { .. }
+                | Event::TakenBack { .. }
+                | Event::CheckedIn { .. }
+                | Event::TermsSet(_)
+                | Event::Lent { .. }
+                | Event::Received { .. }
+                | Event::LoanSettled { .. }
+                | Event::Withdrawn { .. } => {}
+            }
+        }
+    }
+
+    fn sync_timer(&mut self, id: InventoryId, no: HoldNo) {
+        let deadline = self.inventory(id).and_then(|inventory| inventory.deadline(no));
+        self.set_timer(id, no, deadline);
+    }
+
+    pub(super) fn wake_at(&mut self, id: InventoryId, at: Timestamp) {
+        self.set_timer(id, SCHEDULE, Some(at));
+    }
+
+    fn set_timer(&mut self, id: InventoryId, hold: HoldNo, at: Option<Timestamp>) {
+        let handle = self.handles.entry(id).or_default();
+        if let Some(old) = handle.timers.remove(&hold) {
+            self.wheel.cancel(old);
+        }
+        if let Some(at) = at {
+            let timer = self.wheel.insert(at.0, TimerKey { inventory: id, hold });
+            handle.timers.insert(hold, timer);
+        }
+    }
+
+    /// Sets all timers of an inventory that came to this shard.
+    pub(super) fn set_timers(&mut self, id: InventoryId) {
+        let Some(inventory) = self.inventory(id) else { return };
+        let mut deadlines: Vec<_> = inventory
+            .holds()
+            .filter_map(|(no, hold)| Some((no, hold.deadline()?)))
+            .collect();
+        deadlines.sort_unstable();
+        for (no, deadline) in deadlines {
+            self.set_timer(id, no, Some(deadline));
+        }
+    }
+
+    /// Removes all timers of an inventory that leaves this shard.
+    pub(super) fn clear_timers(&mut self, id: InventoryId) {
+        if let Some(handle) = self.handles.remove(&id) {
+            for timer in handle.timers.into_values() {
+                self.wheel.cancel(timer);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Housekeeping beside the sale: watching the disk, and compacting the journal when it has grown.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use usher_persistence::{JournalError, SnapshotError, SnapshotInfo, Snapshots, free_bytes};
+
+use crate::replica::{ReplicaError, ReplicaHandle};
+use crate::writer::{WriterHandle, WriterMessage};
+
+/// How often the disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// When to compact, and what must stay free.
+#[derive(Debug, Clone)]
+pub struct KeeperConfig {
+    /// The data directory; its file system is watched.
+    pub data_dir: PathBuf,
+    /// Free bytes below which writes are refused.
+    pub reserve_bytes: u64,
+    /// Journal bytes after which a snapshot is written and the journal rotated.
+    pub compact_after_bytes: u64,
+    /// Closed generations that stay although snapshots cover them, for `history`.
+    pub generations_kept: usize,
+}
+
+/// Why a compaction did not happen. Nothing is lost by it; the journal is just longer.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    /// The journal could not be rotated or shortened.
+    #[error("rotate journal")]
+    Journal(#[from] JournalError),
+    /// The replica had no state to write.
+    #[error("follow journal")]
+    Replica(#[from] ReplicaError),
+    /// The snapshot could not be written.
+    #[error("write snapshot")]
+    Snapshot(#[from] SnapshotError),
+    /// The server stops.
+    #[error("the journal writer has stopped")]
+    Stopped,
+}
+
+/// Compacts: a new generation, a snapshot of all before it, and away with what is covered.
+#[derive(Clone)]
+pub struct Compactor {
+    writer: WriterHandle,
+    replica: ReplicaHandle,
+    snapshots: Arc<dyn Snapshots>,
+    generations_kept: usize,
+}
+
+impl Compactor {
+    pub(crate) fn new(
+        writer: WriterHandle,
+        replica: ReplicaHandle,
+        snapshots: Arc<dyn Snapshots>,
+        generations_kept: usize,
+    ) -> Self {
+        Self { writer, replica, snapshots, generations_kept }
+    }
+
+    /// Compacts now. Blocks the calling thread, not the sale.
+    ///
+    /// # Errors
+    /// See [`CompactError`].
+    pub fn compact(&self) -> Result<SnapshotInfo, CompactError> {
+        self.ask_writer(WriterMessage::Rotate)??;
+        let info = self.replica.ask_blocking(|replica| replica.write_snapshot())??;
+        let covered = self.snapshots.covered_seq()?;
+        let generations = self.ask_writer(WriterMessage::Generations)?;
+        // The newest of the closed ones stay for history, whatever covers them.
+        let spare = generations.len().saturating_sub(1 + self.generations_kept);
+        let removable = usher_persistence::removable_through(&generations, covered);
+        let last_spare = generations[..spare].last().map(|info| info.generation);
+        if let (Some(removable), Some(last_spare)) = (removable, last_spare) {
+            let through = removable.min(last_spare);
+            self.ask_writer(|reply| WriterMessage::RemoveThrough(through, reply))??;
+        }
+        Ok(info)
+    }
+
+    fn ask_writer<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> WriterMessage,
+    ) -> Result<T, CompactError> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(message(reply));
+        answer.blocking_recv().map_err(|_| CompactError::Stopped)
+    }
+}
+
+/// Starts the keeper's thread; it ends soon after `stop` is set.
+pub(crate) fn start(
+    config: KeeperConfig,
+    compactor: Compactor,
+    disk_full: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<()> {
+    let thread = std::thread::Builder::new().name("usher-keeper".into());
+    let mut keeper = Keeper { config, compactor, disk_full, compacted_at_bytes: 0 };
+    let run = move || {
+        while !stop.load(Ordering::Relaxed) {
+            keeper.look_at_disk();
+            keeper.compact_if_grown();
+            std::thread::sleep(LOOK_EVERY);
+        }
+    };
+    thread.spawn(run).expect("a thread can be started")
+}
+
+struct Keeper {
+    config: KeeperConfig,
+    compactor: Compactor,
+    disk_full: Arc<AtomicBool>,
+    compacted_at_bytes: u64,
+}
+
+impl Keeper {
+    fn look_at_disk(&self) {
+        let is_full = match free_bytes(&self.config.data_dir) {
+            Ok(free) => free < self.config.reserve_bytes,
+            Err(error) => {
+                tracing::warn!(%error, "cannot ask for free space");
+                return;
+            }
+        };
+        if self.disk_full.swap(is_full, Ordering::Relaxed) != is_full {
+            let reserve_bytes = self.config.reserve_bytes;
+            if is_full {
+                tracing::error!(reserve_bytes, "disk nearly full: writes are refused");
+            } else {
+                tracing::info!(reserve_bytes, "disk has room again: writes go on");
+            }
+        }
+    }
+
+    fn compact_if_grown(&mut self) {
+        let bytes = self.compactor.writer.stats.figures().bytes;
+        if bytes - self.compacted_at_bytes < self.config.compact_after_bytes {
+            return;
+        }
+        self.compacted_at_bytes = bytes;
+        match self.compactor.compact() {
+            Ok(info) => tracing::info!(seq = info.covers.seq, bytes = info.bytes, "compacted"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "compaction failed; the journal keeps growing");
+            }
+        }
+    }
+}

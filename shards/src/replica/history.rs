@@ -1,0 +1,158 @@
+//! What happened, in order, read from the journal.
+
+use std::ops::ControlFlow;
+
+use usher_engine::inventory::Claim;
+use usher_engine::plan::SeatIx;
+use usher_engine::{BuyerId, Event, HoldNo, InventoryId, ShowKey, Timestamp};
+use usher_persistence::codec::{decode_header, decode_record};
+
+use super::Replica;
+use crate::recovery::RecoveryError;
+
+/// What to look for. All that is set must match.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// Records that concern this seat.
+    pub seat: Option<SeatIx>,
+    /// Records that concern this hold, or its order.
+    pub hold: Option<(InventoryId, HoldNo)>,
+    /// Records that concern this buyer's holds.
+    pub buyer: Option<BuyerId>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Not after.
+    pub to: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub count_max: usize,
+}
+
+/// One record of a show.
+#[derive(Debug, Clone)]
+pub struct HistoryRecord {
+    /// Its sequence.
+    pub seq: u64,
+    /// Its inventory.
+    pub inventory: InventoryId,
+    /// Its time.
+    pub at: Timestamp,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl Replica {
+    /// What the journal still has of a show, oldest first. What went with removed generations is
+    /// in snapshots only.
+    ///
+    /// # Errors
+    /// See [`RecoveryError`].
+    pub fn history(
+        &self,
+        show: ShowKey,
+        filter: &HistoryFilter,
+    ) -> Result<Vec<HistoryRecord>, RecoveryError> {
+        let mut found = std::collections::VecDeque::new();
+        let mut failed = None;
+        self.reader.read(self.reader.first_seq(), &mut |record| {
+            let wanted = match decode_header(record.payload) {
+                Ok((id, at)) => id.show == show && filter.covers(at),
+                Err(_) => true,
+            };
+            if !wanted {
+                return ControlFlow::Continue(());
+            }
+            match decode_record(record.payload, &*self.plans) {
+                Ok(decoded) => {
+                    if self.matches(filter, decoded.id, &decoded.events) {
+                        found.push_back(HistoryRecord {
+                            seq: record.seq,
+                            inventory: decoded.id,
+                            at: decoded.at,
+                            events: decoded.events,
+                        });
+                    }
+                    if found.len() > filter.count_max {
+                        found.pop_front();
+                    }
+                    ControlFlow::Continue(())
+                }
+                Err(source) => {
+                    let (seq, partition) = (record.seq, record.partition);
+                    failed = Some(RecoveryError::Record { seq, partition, source });
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(found.into()), Err)
+    }
+
+    fn matches(&self, filter: &HistoryFilter, id: InventoryId, events: &[Event]) -> bool {
+        if filter.seat.is_none() && filter.hold.is_none() && filter.buyer.is_none() {
+            return true;
+        }
+        let holds: Vec<HoldNo> = events.iter().flat_map(holds_of).collect();
+        let inventory = self.inventory(id);
+        let of_hold = |no: HoldNo| {
+            let hold = inventory.and_then(|inventory| inventory.hold(no));
+            let seat_fits = filter.seat.is_none_or(|seat| {
+                let held = events.iter().any(|event| claims(event, no, seat));
+                held || hold.is_some_and(|hold| has_seat(&hold.claim, seat))
+            });
+            let buyer_fits = filter.buyer.is_none_or(|buyer| {
+                let held = events.iter().any(|event| is_by(event, no, buyer));
+                held || hold.is_some_and(|hold| hold.buyer == buyer)
+            });
+            filter.hold.is_none_or(|wanted| wanted == (id, no)) && seat_fits && buyer_fits
+        };
+        holds.into_iter().any(of_hold)
+    }
+}
+
+impl HistoryFilter {
+    fn covers(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at <= to)
+    }
+}
+
+fn has_seat(claim: &Claim, seat: SeatIx) -> bool {
+    matches!(claim, Claim::Seats(seats) if seats.contains(&seat))
+}
+
+fn claims(event: &Event, no: HoldNo, seat: SeatIx) -> bool {
+    matches!(event, Event::Held { hold, claim, .. } if *hold == no && has_seat(claim, seat))
+}
+
+fn is_by(event: &Event, no: HoldNo, by: BuyerId) -> bool {
+    matches!(event, Event::Held { hold, buyer, .. } if *hold == no && *buyer == by)
+}
+
+/// The holds and orders that an event concerns.
+fn holds_of(event: &Event) -> Vec<HoldNo> {
+    match event {
+        Event::Held { hold, .. } | Event::Released { hold } => vec![*hold],
+        Event::Expired { holds } => holds.clone(),
+        Event::Ordered { order, .. }
+        | Event::PaymentStarted { order, .. }
+        | Event::PaymentJoined { order, .. }
+        | Event::PaymentFailed { order, .. }
+        | Event::Paid { order, .. }
+        | Event::RefundDue { order, .. }
+        | Event::PaymentNoted { order, .. }
+        | Event::Refunded { order, .. }
+        | Event::Cancelled { order }
+        | Event::TakenBack { order, .. }
+        | Event::CheckedIn { order, .. } => vec![*order],
+        Event::ShowCreated { .. }
+        | Event::ShowChanged(_)
+        | Event::SaleMoved(_)
+        | Event::PutOnSale(_)
+        | Event::OnSaleScheduled(_)
+        | Event::ScheduleTaken { .. }
+        | Event::HoldsExtended { .. }
+        | Event::TermsSet(_)
+        | Event::Lent { .. }
+        | Event::Received { .. }
+        | Event::LoanSettled { .. }
+        | Event::Withdrawn { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,192 @@
+//! The replica: a second, slower copy of all state on a thread of its own.
+//!
+//! It follows the journal when somebody asks it something, writes snapshots, and serves what would
+//! hold up a live shard: lists, reports, history, audit. It never asks a shard for anything, so a
+//! sale does not notice it.
+
+mod history;
+mod snapshot;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+use usher_engine::{BuyerId, Event, HoldNo, Inventory, InventoryId, ShowKey};
+use usher_persistence::{JournalReader, Snapshots};
+
+use crate::recovery::{RecoveryError, SharedPlans, State};
+
+pub use history::{HistoryFilter, HistoryRecord};
+
+/// Questions that may wait.
+const QUESTIONS_MAX: usize = 256;
+
+type Question = Box<dyn FnOnce(&mut Replica) + Send>;
+
+/// The copy. See the module.
+pub struct Replica {
+    state: Option<State>,
+    orders: OrderIndex,
+    reader: Arc<dyn JournalReader>,
+    snapshots: Arc<dyn Snapshots>,
+    plans: SharedPlans,
+}
+
+/// Which orders each buyer has, oldest first.
+type OrderIndex = HashMap<BuyerId, Vec<(InventoryId, HoldNo)>>;
+
+/// Why the replica has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// Too many questions wait.
+    #[error("too many questions wait for the replica")]
+    Busy,
+    /// The replica is gone, since the server stops.
+    #[error("the replica has stopped")]
+    Stopped,
+    /// What is on the disk cannot be read.
+    #[error("the replica cannot follow the journal")]
+    Recovery(#[from] RecoveryError),
+}
+
+/// Asks the replica. Cheap to clone.
+#[derive(Clone)]
+pub struct ReplicaHandle {
+    questions: Sender<Question>,
+}
+
+impl ReplicaHandle {
+    /// Runs `ask` on the replica's thread after it has caught up with the journal.
+    ///
+    /// # Errors
+    /// See [`ReplicaError`].
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Result<T, ReplicaError> {
+        self.post(ask)?.await.map_err(|_| ReplicaError::Stopped)?
+    }
+
+    /// As [`ReplicaHandle::ask`], for threads that may wait.
+    ///
+    /// # Errors
+    /// See [`ReplicaError`].
+    pub fn ask_blocking<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Result<T, ReplicaError> {
+        self.post(ask)?.blocking_recv().map_err(|_| ReplicaError::Stopped)?
+    }
+
+    fn post<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, ReplicaError>>, ReplicaError> {
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |replica| {
+            let answer = replica.catch_up().map(|()| ask(replica)).map_err(ReplicaError::from);
+            // Whoever asked may have gone away.
+            drop(reply.send(answer));
+        });
+        match self.questions.try_send(question) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(ReplicaError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(ReplicaError::Stopped),
+        }
+    }
+}
+
+/// Starts the replica's thread. It ends when the last handle is dropped.
+pub(crate) fn start(
+    reader: Arc<dyn JournalReader>,
+    snapshots: Arc<dyn Snapshots>,
+    plans: SharedPlans,
+) -> (ReplicaHandle, JoinHandle<()>) {
+    let (questions, receiver): (_, Receiver<Question>) = bounded(QUESTIONS_MAX);
+    let mut replica =
+        Replica { state: None, orders: OrderIndex::new(), reader, snapshots, plans };
+    let thread = std::thread::Builder::new().name("usher-replica".into());
+    let thread = thread
+        .spawn(move || receiver.iter().for_each(|question| question(&mut replica)))
+        .expect("a thread can be started");
+    (ReplicaHandle { questions }, thread)
+}
+
+impl Replica {
+    /// Applies what became durable since; the first time, loads snapshot and journal.
+    ///
+    /// # Errors
+    /// See [`RecoveryError`].
+    pub fn catch_up(&mut self) -> Result<(), RecoveryError> {
+        let Some(state) = &mut self.state else {
+            let (state, _) =
+                State::recover(self.snapshots.as_ref(), self.reader.as_ref(), &*self.plans)?;
+            self.orders = index_orders(&state);
+            self.state = Some(state);
+            return Ok(());
+        };
+        let orders = &mut self.orders;
+        state.catch_up(self.reader.as_ref(), &*self.plans, |inventory, events| {
+            note_orders(orders, inventory, events);
+        })?;
+        Ok(())
+    }
+
+    /// The sequence of the last record that is in the copy.
+    #[must_use]
+    pub fn at_seq(&self) -> u64 {
+        self.state().covers.seq
+    }
+
+    /// One inventory.
+    #[must_use]
+    pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+        self.state().inventory(id)
+    }
+
+    /// All inventories of a show: its house first, then its segments in order.
+    #[must_use]
+    pub fn inventories_of(&self, show: ShowKey) -> Vec<&Inventory> {
+        let Some(house) = self.inventory(InventoryId::house(show)) else { return Vec::new() };
+        let segments = house.segment_terms().into_iter();
+        let ids = segments.map(|terms| InventoryId::segment(show, terms.pool, terms.segment));
+        std::iter::once(house).chain(ids.filter_map(|id| self.inventory(id))).collect()
+    }
+
+    /// A buyer's orders over all shows, oldest first.
+    #[must_use]
+    pub fn orders_of(&self, buyer: BuyerId) -> &[(InventoryId, HoldNo)] {
+        self.orders.get(&buyer).map_or(&[], Vec::as_slice)
+    }
+
+    fn state(&self) -> &State {
+        self.state.as_ref().expect("caught up before it is asked")
+    }
+}
+
+fn index_orders(state: &State) -> OrderIndex {
+    let mut orders = Vec::new();
+    for inventory in state.partitions.values().flat_map(|p| p.inventories.values()) {
+        orders.extend(inventory.holds().filter_map(|(no, hold)| {
+            Some((hold.order.as_ref()?.placed_at, hold.buyer, inventory.id(), no))
+        }));
+    }
+    orders.sort_unstable();
+    let mut index = OrderIndex::new();
+    for (_, buyer, inventory, no) in orders {
+        index.entry(buyer).or_default().push((inventory, no));
+    }
+    index
+}
+
+fn note_orders(index: &mut OrderIndex, inventory: &Inventory, events: &[Event]) {
+    for event in events {
+        if let Event::Ordered { order, .. } = event
+            && let Some(hold) = inventory.hold(*order)
+        {
+            index.entry(hold.buyer).or_default().push((inventory.id(), *order));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! How everybody else reaches an owner: by arithmetic from the id, never by looking anything up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use usher_engine::{Command, HoldNo, InventoryId, PartitionId, Refusal, ShowKey};
+
+use crate::lanes::Lanes;
+use crate::message::{Answer, CallError, Counted, Envelope, PeerMessage, Reply, Request, Unavailable};
+use crate::replica::ReplicaHandle;
+use crate::route::Routes;
+use crate::stats::{JournalFigures, RecoveryFigures, ShardStats};
+use crate::view::{Directory, ShowView};
+use crate::writer::WriterHandle;
+
+/// How long an organiser's call waits until all segments have heard of it.
+const SEGMENTS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reaches every inventory. Cheap to clone.
+#[derive(Clone)]
+pub struct Router(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) lanes: Arc<Vec<Arc<Lanes>>>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) writer: WriterHandle,
+    pub(crate) replica: ReplicaHandle,
+    pub(crate) shard_stats: Vec<Arc<ShardStats>>,
+    pub(crate) recovery: RecoveryFigures,
+    pub(crate) disk_full: Arc<AtomicBool>,
+    pub(crate) draining: AtomicBool,
+    pub(crate) call_timeout: Duration,
+}
+
+/// One shard as an operator sees it.
+#[derive(Debug, Clone)]
+pub struct ShardFigures {
+    /// Its number.
+    pub shard: usize,
+    /// Partitions that it owns.
+    pub partitions: usize,
+    /// Inventories that it owns.
+    pub inventories: usize,
+    /// Requests that wait.
+    pub depth: usize,
+    /// Requests worked off since the start.
+    pub requests: u64,
+    /// Records made since the start.
+    pub records: u64,
+    /// Turns taken since the start.
+    pub turns: u64,
+}
+
+impl Router {
+    /// Has a command carried out by the owner of an inventory. The answer comes when everything it
+    /// rests on is durable.
+    ///
+    /// # Errors
+    /// A refusal; [`CallError::Unavailable`], and nothing happened; or [`CallError::OutcomeUnknown`]
+    /// when no answer came in time.
+    pub async fn execute(&self, id: InventoryId, command: Command) -> Result<Answer, CallError> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(CallError::Unavailable(Unavailable::Draining));
+        }
+        self.ask_for_answer(id, Request::Execute(command)).await
+    }
+
+    /// Shows one hold with its order.
+    ///
+    /// # Errors
+    /// As [`Router::execute`].
+    pub async fn read(&self, id: InventoryId, hold: HoldNo) -> Result<Answer, CallError> {
+        self.ask_for_answer(id, Request::Read(hold)).await
+    }
+
+    /// Has the owner count what it believes, at a version.
+    ///
+    /// # Errors
+    /// As [`Router::execute`].
+    pub async fn count(&self, id: InventoryId) -> Result<Counted, CallError> {
+        match self.ask(id, Request::Count).await? {
+            Reply::Counted(counted) => Ok(*counted),
+            Reply::Refused(refusal) => Err(refusal.into()),
+            Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
+            Reply::Done(_) => unreachable!("a count is answered with a count"),
+        }
+    }
+
+    /// Has a house carry out what an organiser or operator wants, and waits until all stock
+    /// segments know of it (or, for a few seconds at most, do not).
+    ///
+    /// # Errors
+    /// As [`Router::execute`].
+    pub async fn organise(&self, show: ShowKey, command: Command) -> Result<Answer, CallError> {
+        let answer = self.execute(InventoryId::house(show), command).await?;
+        let begun = Instant::now();
+        let knows = |view: Arc<ShowView>| view.segments_know_terms();
+        while self.directory().show(show).is_some_and(|view| !knows(view)) {
+            if begun.elapsed() > SEGMENTS_PATIENCE {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(answer)
+    }
+
+    /// Gives all live holds and unpaid orders of a show more time.
+    ///
+    /// # Errors
+    /// As [`Router::execute`]; some inventories may have been extended already.
+    pub async fn extend_holds(&self, show: ShowKey, ms: u64) -> Result<(), CallError> {
+        for id in self.inventories_of(show).ok_or(Refusal::UnknownShow)? {
+            self.execute(id, Command::ExtendHolds { ms }).await?;
+        }
+        Ok(())
+    }
+
+    /// The house and all segments of a show; `None` where there is no such show.
+    #[must_use]
+    pub fn inventories_of(&self, show: ShowKey) -> Option<Vec<InventoryId>> {
+        let view = self.directory().show(show)?;
+        let mut ids = vec![InventoryId::house(show)];
+        for (pool, description) in (0..).zip(&view.face().pools) {
+            let segments = 0..description.segments;
+            ids.extend(segments.map(|segment| InventoryId::segment(show, pool, segment)));
+        }
+        Some(ids)
+    }
+
+    /// Moves a partition to another shard while it sells. Returns how long it took.
+    ///
+    /// # Errors
+    /// [`CallError::OutcomeUnknown`] when it is being moved by somebody else, or takes too long.
+    ///
+    /// # Panics
+    /// Where there is no such shard.
+    pub async fn move_partition(
+        &self,
+        partition: PartitionId,
+        to: usize,
+    ) -> Result<Duration, CallError> {
+        assert!(to < self.0.lanes.len(), "there is no shard {to}");
+        let begun = Instant::now();
+        let (done, moved) = oneshot::channel();
+        let owner = self.owner(partition);
+        self.0.lanes[owner].tell(PeerMessage::Release { partition, to, done });
+        match tokio::time::timeout(self.0.call_timeout, moved).await {
+            Ok(Ok(())) => Ok(begun.elapsed()),
+            Ok(Err(_)) | Err(_) => Err(CallError::OutcomeUnknown),
+        }
+    }
+
+    /// Published views.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// The replica, for lists, reports, history and audit.
+    #[must_use]
+    pub fn replica(&self) -> &ReplicaHandle {
+        &self.0.replica
+    }
+
+    /// The shard that owns a partition now.
+    #[must_use]
+    pub fn owner(&self, partition: PartitionId) -> usize {
+        self.0.routes.owner(partition)
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shard_count(&self) -> usize {
+        self.0.lanes.len()
+    }
+
+    /// Figures of all shards.
+    #[must_use]
+    pub fn shards(&self) -> Vec<ShardFigures> {
+        let stats = self.0.shard_stats.iter().zip(self.0.lanes.iter()).enumerate();
+        let figures = stats.map(|(shard, (stats, lanes))| ShardFigures {
+            shard,
+            partitions: stats.partitions.load(Ordering::Relaxed),
+            inventories: stats.inventories.load(Ordering::Relaxed),
+            depth: lanes.depth(),
+            requests: stats.requests.load(Ordering::Relaxed),
+            records: stats.records.load(Ordering::Relaxed),
+            turns: stats.turns.load(Ordering::Relaxed),
+        });
+        figures.collect()
+    }
+
+    /// Figures of the journal.
+    #[must_use]
+    pub fn journal(&self) -> JournalFigures {
+        self.0.writer.stats.figures()
+    }
+
+    /// What recovery did at start.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryFigures {
+        &self.0.recovery
+    }
+
+    /// Whether writes are refused since the disk is nearly full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.0.disk_full.load(Ordering::Relaxed)
+    }
+
+    /// Refuses everything new from now on; what is under way goes on.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Router::drain`] was called.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    async fn ask_for_answer(
+        &self,
+        id: InventoryId,
+        request: Request,
+    ) -> Result<Answer, CallError> {
+        match self.ask(id, request).await? {
+            Reply::Done(answer) => Ok(*answer),
+            Reply::Refused(refusal) => Err(refusal.into()),
+            Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
+            Reply::Counted(_) => unreachable!("only a count is answered with a count"),
+        }
+    }
+
+    async fn ask(&self, id: InventoryId, request: Request) -> Result<Reply, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope { inventory: id, request, reply: Some(reply) };
+        let owner = self.owner(id.partition());
+        if self.0.lanes[owner].offer(envelope).is_err() {
+            return Err(CallError::Unavailable(Unavailable::Busy));
+        }
+        match tokio::time::timeout(self.0.call_timeout, answer).await {
+            Ok(Ok(reply)) => Ok(reply),
+            // Dropped unanswered, or late: it may have happened or not.
+            Ok(Err(_)) | Err(_) => Err(CallError::OutcomeUnknown),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Putting it together: recover, start writer, replica, keeper and shards, and stop them in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix::{Actor, Arbiter};
+use rand::Rng as _;
+use tokio::sync::mpsc;
+use usher_engine::id::PARTITION_COUNT;
+use usher_engine::{InventoryId, PartitionId};
+use usher_persistence::{Journal, JournalError, Snapshots};
+
+use crate::actor::ShardActor;
+use crate::clock::{Clock, GuardedClock};
+use crate::core::{Core, Partition, RefundOrder, Surroundings, publish_recovered};
+use crate::keeper::{self, Compactor, KeeperConfig};
+use crate::lanes::{LaneSizes, Lanes};
+use crate::recovery::{RecoveryError, SharedPlans, State};
+use crate::replica;
+use crate::route::Routes;
+use crate::router::{Inner, Router};
+use crate::stats::ShardStats;
+use crate::view::Directory;
+use crate::writer::{self, WriterEvents, WriterHandle, WriterMessage};
+
+/// How the runtime runs.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// Shards, at least 1. May differ at every start.
+    pub shards: usize,
+    /// How much may wait in front of each.
+    pub lanes: LaneSizes,
+    /// After so long without an answer, a caller is told that the outcome is unknown.
+    pub call_timeout: Duration,
+    /// The most time that a restart gives back to live holds, in milliseconds.
+    pub given_back_ms_max: u64,
+    /// Housekeeping.
+    pub keeper: KeeperConfig,
+}
+
+/// What the runtime stands on.
+pub struct Storage {
+    /// The journal, opened and recovered.
+    pub journal: Box<dyn Journal>,
+    /// Snapshots.
+    pub snapshots: Arc<dyn Snapshots>,
+    /// Seating plans by id.
+    pub plans: SharedPlans,
+}
+
+/// Called when the journal failed or a shard panicked: nothing can be acknowledged any more. In a
+/// server it ends the process.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A running set of shards.
+pub struct Runtime {
+    router: Router,
+    compactor: Compactor,
+    refunds: Option<mpsc::UnboundedReceiver<RefundOrder>>,
+    arbiters: Vec<Arbiter>,
+    writer: WriterHandle,
+    writer_thread: JoinHandle<()>,
+    keeper_thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Runtime {
+    /// Recovers and starts. Must be called within an actix system.
+    ///
+    /// # Errors
+    /// See [`RecoveryError`].
+    ///
+    /// # Panics
+    /// Where no shards are asked for, or no thread can be started.
+    pub fn start(
+        config: RuntimeConfig,
+        storage: Storage,
+        on_fatal: OnFatal,
+    ) -> Result<Self, RecoveryError> {
+        assert!(config.shards > 0, "at least one shard");
+        let Storage { journal, snapshots, plans } = storage;
+        let (mut state, mut recovery) =
+            State::recover(snapshots.as_ref(), journal.reader().as_ref(), &*plans)?;
+        let clock: Arc<dyn Clock> = Arc::new(GuardedClock::start(state.last_at));
+        let down_ms = clock.now().ms_since(state.last_at);
+        recovery.given_back_ms = down_ms.min(config.given_back_ms_max);
+        let directory = Arc::new(Directory::default());
+        publish_state(&directory, &state);
+
+        let (lanes, ends): (Vec<_>, Vec<_>) =
+            (0..config.shards).map(|_| Lanes::new(config.lanes)).unzip();
+        let lanes: Arc<Vec<_>> = Arc::new(lanes.into_iter().map(Arc::new).collect());
+        let told = Told { lanes: lanes.clone(), on_fatal: on_fatal.clone() };
+        let (writer, writer_thread) = writer::start(journal, Box::new(told));
+        let (replica, _) = replica::start(writer.reader(), snapshots.clone(), plans);
+        let (refund_sender, refunds) = mpsc::unbounded_channel();
+        let around = Surroundings {
+            directory: directory.clone(),
+            routes: Arc::new(Routes::spread(config.shards)),
+            disk_full: Arc::default(),
+            refunds: refund_sender,
+        };
+        let mut cores = spread(&mut state, &around, config.shards, clock.as_ref());
+        for core in &mut cores {
+            core.give_time(recovery.given_back_ms);
+        }
+        let shard_stats: Vec<Arc<ShardStats>> = cores.iter().map(|_| Arc::default()).collect();
+        let mut arbiters = Vec::new();
+        for ((core, ends), (index, stats)) in
+            cores.into_iter().zip(ends).zip(shard_stats.iter().enumerate())
+        {
+            let actor = ShardActor {
+                core,
+                ends,
+                index,
+                lanes: lanes.clone(),
+                clock: clock.clone(),
+                writer: writer.clone(),
+                stats: stats.clone(),
+                on_fatal: on_fatal.clone(),
+            };
+            let arbiter = Arbiter::new();
+            arbiter.spawn_fn(move || drop(actor.start()));
+            arbiters.push(arbiter);
+        }
+        let kept = config.keeper.generations_kept;
+        let compactor = Compactor::new(writer.clone(), replica.clone(), snapshots, kept);
+        let stop = Arc::new(AtomicBool::new(false));
+        let disk_full = around.disk_full.clone();
+        let keeper_thread =
+            keeper::start(config.keeper, compactor.clone(), disk_full.clone(), stop.clone());
+        let router = Router(Arc::new(Inner {
+            lanes,
+            routes: around.routes.clone(),
+            directory,
+            writer: writer.clone(),
+            replica,
+            shard_stats,
+            recovery,
+            disk_full,
+            draining: AtomicBool::new(false),
+            call_timeout: config.call_timeout,
+        }));
+        let refunds = Some(refunds);
+        Ok(Self {
+            router,
+            compactor,
+            refunds,
+            arbiters,
+            writer,
+            writer_thread,
+            keeper_thread,
+            stop,
+        })
+    }
+
+    /// Reaches the shards.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Compacts on demand.
+    #[must_use]
+    pub fn compactor(&self) -> Compactor {
+        self.compactor.clone()
+    }
+
+    /// Refunds that fall due from now on, and all that were due at start. Given out once.
+    pub fn take_refunds(&mut self) -> Option<mpsc::UnboundedReceiver<RefundOrder>> {
+        self.refunds.take()
+    }
+
+    /// Stops: the shards first, then the writer after everything they submitted is durable.
+    pub fn stop(self) {
+        self.router.drain();
+        self.stop.store(true, Ordering::Relaxed);
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            // A shard that panicked has been reported already.
+            drop(arbiter.join());
+        }
+        self.writer.send(WriterMessage::Stop);
+        drop(self.writer_thread.join());
+        drop(self.keeper_thread.join());
+    }
+}
+
+/// Passes the writer's word on to the shards.
+struct Told {
+    lanes: Arc<Vec<Arc<Lanes>>>,
+    on_fatal: OnFatal,
+}
+
+impl WriterEvents for Told {
+    fn durable(&self, shard: usize, upto: u64) {
+        self.lanes[shard].set_durable(upto);
+    }
+
+    fn fatal(&self, error: &JournalError) {
+        (self.on_fatal)(&format!("journal failed: {error}"));
+    }
+}
+
+/// Houses first, since segments are published inside their show's view.
+fn publish_state(directory: &Arc<Directory>, state: &State) {
+    let all = || state.partitions.values().flat_map(|p| p.inventories.values());
+    let is_house = |id: InventoryId| id.is_house();
+    all().filter(|i| is_house(i.id())).for_each(|i| publish_recovered(directory, i));
+    all().filter(|i| !is_house(i.id())).for_each(|i| publish_recovered(directory, i));
+}
+
+/// Gives every partition to the shard that the routes name.
+fn spread(
+    state: &mut State,
+    around: &Surroundings,
+    shards: usize,
+    clock: &dyn Clock,
+) -> Vec<Core> {
+    let mut cores: Vec<Core> = (0..shards)
+        .map(|index| {
+            let mut seed = [0; 32];
+            rand::rng().fill_bytes(&mut seed);
+            Core::new(index, around.clone(), clock.now(), seed)
+        })
+        .collect();
+    let mut partitions = std::mem::take(&mut state.partitions);
+    for id in (0..PARTITION_COUNT).map(PartitionId) {
+        let partition = partitions.remove(&id).unwrap_or_else(|| Partition::new(id));
+        cores[around.routes.owner(id)].own(partition);
+    }
+    cores
+}

@@ -1,0 +1,147 @@
+//! Published views: what everybody may read without asking an owner.
+//!
+//! ```text
+//!   shard (writes, after durable) ──► Directory ──► ShowView ─┬─ Face        title, terms, pools
+//!                                                             ├─ SeatBoard   two bits a seat
+//!                                                             └─ PoolBoard   counters by segment
+//! ```
+//!
+//! Views hold only what is durable, and are published before the answers that rest on it, so a
+//! buyer who reads after writing sees the write. Each part has a single writer, the owner of its
+//! inventory; readers never make it wait for long.
+
+mod pool;
+mod seats;
+
+use std::sync::{Arc, RwLock};
+
+use dashmap::DashMap;
+use tokio::sync::watch;
+use usher_engine::plan::SeatPlan;
+use usher_engine::show::{Pool, ShowDetails, Terms};
+use usher_engine::{PartitionId, ShowKey};
+
+pub use pool::{PoolBoard, PoolTotals, SegmentBoard, SegmentFigures};
+pub(crate) use seats::free_by_category;
+pub use seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
+
+/// All shows that there are.
+#[derive(Debug, Default)]
+pub struct Directory {
+    shows: DashMap<ShowKey, Arc<ShowView>>,
+}
+
+impl Directory {
+    /// One show.
+    #[must_use]
+    pub fn show(&self, key: ShowKey) -> Option<Arc<ShowView>> {
+        self.shows.get(&key).map(|entry| entry.value().clone())
+    }
+
+    /// Every show, in no particular order.
+    #[must_use]
+    pub fn shows(&self) -> Vec<Arc<ShowView>> {
+        self.shows.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    /// Shows whose house lives on a partition.
+    #[must_use]
+    pub fn shows_on(&self, partition: PartitionId) -> Vec<Arc<ShowView>> {
+        let house = |show: &ShowView| usher_engine::InventoryId::house(show.key).partition();
+        self.shows().into_iter().filter(|show| house(show) == partition).collect()
+    }
+
+    pub(crate) fn insert(&self, view: Arc<ShowView>) {
+        self.shows.insert(view.key, view);
+    }
+}
+
+/// One show as it can be read by anybody.
+#[derive(Debug)]
+pub struct ShowView {
+    /// Which show.
+    pub key: ShowKey,
+    /// Its seats, if it has any; their status is in `seats`.
+    pub plan: Option<Arc<SeatPlan>>,
+    /// Status of all seats; empty where the show has none.
+    pub seats: SeatBoard,
+    face: RwLock<Arc<Face>>,
+    pools: Vec<PoolBoard>,
+    /// The house's version, raised whenever something of it was published.
+    changed: watch::Sender<u64>,
+}
+
+/// The slow-changing part of a show.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// What buyers read.
+    pub details: ShowDetails,
+    /// How it sells.
+    pub terms: Terms,
+    /// Its stock pools; figures are in [`ShowView::pool`].
+    pub pools: Vec<Pool>,
+    /// Counts changes that segments must hear of.
+    pub terms_version: u32,
+}
+
+impl ShowView {
+    pub(crate) fn new(key: ShowKey, plan: Option<Arc<SeatPlan>>, face: Face) -> Self {
+        let pools = face.pools.iter().map(|pool| PoolBoard::new(pool.segments)).collect();
+        let seats = SeatBoard::new(plan.as_deref());
+        let (changed, _) = watch::channel(0);
+        Self { key, plan, seats, face: RwLock::new(Arc::new(face)), pools, changed }
+    }
+
+    /// The show as its organiser last left it.
+    #[must_use]
+    pub fn face(&self) -> Arc<Face> {
+        self.face.read().expect("no panic while a face is set").clone()
+    }
+
+    /// The figures of a pool, by its index.
+    #[must_use]
+    pub fn pool(&self, pool: u16) -> Option<&PoolBoard> {
+        self.pools.get(usize::from(pool))
+    }
+
+    /// Index and description of a pool, by its name.
+    #[must_use]
+    pub fn find_pool(&self, name: &str) -> Option<(u16, Pool)> {
+        let face = self.face();
+        let place = face.pools.iter().position(|pool| pool.name == name)?;
+        Some((place as u16, face.pools[place].clone()))
+    }
+
+    /// The house's version as last published.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        *self.changed.borrow()
+    }
+
+    /// Tells of every later change of the house's version.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Whether every segment has heard what the house last said.
+    #[must_use]
+    pub fn segments_know_terms(&self) -> bool {
+        let told = u64::from(self.face().terms_version);
+        self.pools.iter().all(|pool| {
+            pool.segments().iter().all(|segment| segment.figures().terms_version >= told)
+        })
+    }
+
+    pub(crate) fn set_face(&self, face: Face) {
+        *self.face.write().expect("no panic while a face is set") = Arc::new(face);
+    }
+
+    pub(crate) fn announce(&self, version: u64) {
+        self.changed.send_if_modified(|last| {
+            let newer = version > *last;
+            *last = version.max(*last);
+            newer
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! Published figures of a stock pool, by segment.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use usher_engine::stock::Segment;
+
+/// The segments of one pool.
+#[derive(Debug)]
+pub struct PoolBoard {
+    segments: Vec<SegmentBoard>,
+}
+
+/// One segment. Written by its owner only; the sequence number is odd while it writes, so readers
+/// get figures that belong together (a seqlock, Lameter 2005, over atomics).
+#[derive(Debug, Default)]
+pub struct SegmentBoard {
+    sequence: AtomicU64,
+    cells: [AtomicU64; 9],
+}
+
+/// What is published of a segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SegmentFigures {
+    /// Free to hold.
+    pub available: u64,
+    /// Held or ordered.
+    pub held: u64,
+    /// Sold.
+    pub sold: u64,
+    /// Not yet on sale.
+    pub blocked: u64,
+    /// Lent and not yet confirmed.
+    pub in_transit: u64,
+    /// Counts every moment at which `available` grew.
+    pub gains: u64,
+    /// Version of the terms that the segment knows.
+    pub terms_version: u64,
+    /// Version of the inventory.
+    pub version: u64,
+    /// Tickets taken away by the organiser.
+    pub withdrawn: u64,
+}
+
+/// A pool added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolTotals {
+    /// Free to hold.
+    pub available: u64,
+    /// Held or ordered.
+    pub held: u64,
+    /// Sold.
+    pub sold: u64,
+    /// Not yet on sale.
+    pub blocked: u64,
+    /// On the way between segments.
+    pub in_transit: u64,
+}
+
+impl PoolBoard {
+    pub(super) fn new(segments: u16) -> Self {
+        Self { segments: (0..segments).map(|_| SegmentBoard::default()).collect() }
+    }
+
+    /// All segments in order.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentBoard] {
+        &self.segments
+    }
+
+    /// The pool added up. While it sells, segments are read one after the other, so the sum may be
+    /// off by what moved meanwhile.
+    #[must_use]
+    pub fn totals(&self) -> PoolTotals {
+        let mut totals = PoolTotals::default();
+        for figures in self.segments.iter().map(SegmentBoard::figures) {
+            totals.available += figures.available;
+            totals.held += figures.held;
+            totals.sold += figures.sold;
+            totals.blocked += figures.blocked;
+            totals.in_transit += figures.in_transit;
+        }
+        totals
+    }
+
+    /// An upper bound of what segments other than `me` could give at some moment during this call,
+    /// by two readings of all of them; `None` where something was gained in between.
+    ///
+    /// Why this is safe to refuse on: between the two readings no segment gained anything, so what
+    /// is free can only have fallen since the first; and a loan counts at its donor until its
+    /// borrower's gain is published, so none can slip through unseen.
+    #[must_use]
+    pub fn obtainable_by(&self, me: u16) -> Option<u64> {
+        let first = self.collect();
+        let second = self.collect();
+        if first.iter().zip(&second).any(|(before, after)| before.gains != after.gains) {
+            return None;
+        }
+        let others = first.iter().enumerate().filter(|(place, _)| *place != usize::from(me));
+        Some(others.map(|(_, figures)| figures.available + figures.in_transit).sum())
+    }
+
+    fn collect(&self) -> Vec<SegmentFigures> {
+        self.segments.iter().map(SegmentBoard::figures).collect()
+    }
+}
+
+impl SegmentBoard {
+    /// The figures, all of one moment.
+    #[must_use]
+    pub fn figures(&self) -> SegmentFigures {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            let cells = self.cells.each_ref().map(|cell| cell.load(Ordering::Acquire));
+            if before % 2 == 0 && self.sequence.load(Ordering::Acquire) == before {
+                let [available, held, sold, blocked, in_transit, gains, terms_version, version, withdrawn] =
+                    cells;
+                return SegmentFigures {
+                    available,
+                    held,
+                    sold,
+                    blocked,
+                    in_transit,
+                    gains,
+                    terms_version,
+                    version,
+                    withdrawn,
+                };
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    pub(crate) fn publish(&self, figures: &SegmentFigures) {
+        let cells = [
+            figures.available,
+            figures.held,
+            figures.sold,
+            figures.blocked,
+            figures.in_transit,
+            figures.gains,
+            figures.terms_version,
+            figures.version,
+            figures.withdrawn,
+        ];
+        self.sequence.fetch_add(1, Ordering::AcqRel);
+        for (cell, value) in self.cells.iter().zip(cells) {
+            cell.store(value, Ordering::Release);
+        }
+        self.sequence.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl SegmentFigures {
+    pub(crate) fn of(segment: &Segment, version: u64) -> Self {
+        Self {
+            available: u64::from(segment.available),
+            held: u64::from(segment.held),
+            sold: u64::from(segment.sold),
+            blocked: u64::from(segment.blocked),
+            in_transit: u64::from(segment.in_transit()),
+            gains: segment.gains,
+            terms_version: u64::from(segment.terms_version),
+            version,
+            withdrawn: u64::from(segment.withdrawn),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The published status of every seat: two bits a seat, written in place, copied by readers.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use usher_engine::plan::{CategoryIx, SeatIx, SeatPlan};
+use usher_engine::seats::{SeatCounts, SeatMap, SeatStatus};
+
+/// Changes that are remembered for readers who know an older version.
+const RECENT_CHANGES_MAX: usize = 65_536;
+
+const SEATS_PER_WORD: usize = 32;
+
+/// All seats of one show. One writer, the owner of the house; the sequence number is odd while it
+/// writes, and a reader that saw it move copies again (a seqlock, Lameter 2005, over atomics).
+#[derive(Debug)]
+pub struct SeatBoard {
+    seat_count: u32,
+    sequence: AtomicU64,
+    version: AtomicU64,
+    words: Vec<AtomicU64>,
+    free_by_category: Vec<AtomicU32>,
+    counts: [AtomicU32; 4],
+    recent: Mutex<Recent>,
+}
+
+/// The newest changes, oldest first.
+#[derive(Debug, Default)]
+struct Recent {
+    changes: VecDeque<(u64, SeatIx, SeatStatus)>,
+    /// Changes up to this version are no longer remembered.
+    forgotten: u64,
+}
+
+/// A copy of all seats at one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatMapCopy {
+    /// Version of the house.
+    pub version: u64,
+    /// Seats in it.
+    pub seat_count: u32,
+    /// Two bits a seat in plan order, low bits first: 0 available, 1 held, 2 sold, 3 blocked.
+    pub bits: Vec<u8>,
+}
+
+/// What changed since a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The version that these changes lead to.
+    pub version: u64,
+    /// Each seat at most once, with its status now; in plan order.
+    pub seats: Vec<(SeatIx, SeatStatus)>,
+}
+
+/// How many seats are how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatFigures {
+    /// By status.
+    pub counts: SeatCounts,
+    /// Version of the house.
+    pub version: u64,
+}
+
+impl SeatMapCopy {
+    /// The status of one seat.
+    #[must_use]
+    pub fn status(&self, seat: SeatIx) -> SeatStatus {
+        let byte = self.bits[seat.index() / 4];
+        status_from(u64::from(byte >> (seat.index() % 4 * 2)))
+    }
+}
+
+impl SeatBoard {
+    pub(super) fn new(plan: Option<&SeatPlan>) -> Self {
+        let seat_count = plan.map_or(0, SeatPlan::seat_count);
+        let words = (seat_count as usize).div_ceil(SEATS_PER_WORD);
+        let categories = plan.map_or(0, |plan| plan.categories().len());
+        Self {
+            seat_count,
+            sequence: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            free_by_category: (0..categories).map(|_| AtomicU32::new(0)).collect(),
+            counts: Default::default(),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// Copies all seats, as of one version.
+    #[must_use]
+    pub fn copy(&self) -> SeatMapCopy {
+        self.read_whole(|| {
+            let mut bits = Vec::with_capacity(self.words.len() * 8);
+            for word in &self.words {
+                bits.extend_from_slice(&word.load(Ordering::Acquire).to_le_bytes());
+            }
+            bits.truncate((self.seat_count as usize).div_ceil(4));
+            let version = self.version.load(Ordering::Acquire);
+            SeatMapCopy { version, seat_count: self.seat_count, bits }
+        })
+    }
+
+    /// What changed after `version`; `None` where that is too long ago to know.
+    #[must_use]
+    pub fn changes_since(&self, version: u64) -> Option<Changes> {
+        let recent = self.recent.lock().expect("no panic while changes are noted");
+        if version < recent.forgotten {
+            return None;
+        }
+        let first = recent.changes.partition_point(|(at, ..)| *at <= version);
+        let mut seats: Vec<_> = recent.changes.range(first..).map(|(_, s, st)| (*s, *st)).collect();
+        let now = self.version.load(Ordering::Acquire);
+        drop(recent);
+        // The newest change of each seat is the last of its run after a stable sort.
+        seats.sort_by_key(|(seat, _)| *seat);
+        seats.reverse();
+        seats.dedup_by_key(|(seat, _)| *seat);
+        seats.reverse();
+        Some(Changes { version: now.max(version), seats })
+    }
+
+    /// Counts by status.
+    #[must_use]
+    pub fn figures(&self) -> SeatFigures {
+        self.read_whole(|| {
+            let [available, held, sold, blocked] =
+                self.counts.each_ref().map(|count| count.load(Ordering::Acquire));
+            let counts = SeatCounts { available, held, sold, blocked };
+            SeatFigures { counts, version: self.version.load(Ordering::Acquire) }
+        })
+    }
+
+    /// Free seats of a price category.
+    #[must_use]
+    pub fn free_in_category(&self, category: CategoryIx) -> u32 {
+        self.free_by_category[category.index()].load(Ordering::Acquire)
+    }
+
+    fn read_whole<T>(&self, read: impl Fn() -> T) -> T {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            if before % 2 == 0 {
+                let value = read();
+                if self.sequence.load(Ordering::Acquire) == before {
+                    return value;
+                }
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Publishes everything at once, at start.
+    pub(crate) fn publish_all(&self, map: &SeatMap, version: u64) {
+        let seats = map.plan().seats().map(|seat| (seat, map.status(seat)));
+        let changes: Vec<_> = seats.collect();
+        let free = free_by_category(map);
+        self.publish(&changes, &free, map.counts(), version);
+        let mut recent = self.recent.lock().expect("no panic while changes are noted");
+        *recent = Recent { changes: VecDeque::new(), forgotten: version };
+    }
+
+    /// Publishes what changed up to `version`.
+    pub(crate) fn publish(
+        &self,
+        changes: &[(SeatIx, SeatStatus)],
+        free_by_category: &[u32],
+        counts: SeatCounts,
+        version: u64,
+    ) {
+        let mut recent = self.recent.lock().expect("no panic while changes are noted");
+        self.sequence.fetch_add(1, Ordering::AcqRel);
+        for &(seat, status) in changes {
+            let shift = seat.index() % SEATS_PER_WORD * 2;
+            let word = &self.words[seat.index() / SEATS_PER_WORD];
+            let cleared = word.load(Ordering::Relaxed) & !(0b11 << shift);
+            word.store(cleared | (status as u64) << shift, Ordering::Release);
+        }
+        for (cell, free) in self.free_by_category.iter().zip(free_by_category) {
+            cell.store(*free, Ordering::Release);
+        }
+        let SeatCounts { available, held, sold, blocked } = counts;
+        for (cell, count) in self.counts.iter().zip([available, held, sold, blocked]) {
+            cell.store(count, Ordering::Release);
+        }
+        self.version.store(version, Ordering::Release);
+        self.sequence.fetch_add(1, Ordering::AcqRel);
+        recent.note(changes, version);
+    }
+}
+
+impl Recent {
+    fn note(&mut self, changes: &[(SeatIx, SeatStatus)], version: u64) {
+        if changes.len() > RECENT_CHANGES_MAX {
+            *self = Self { changes: VecDeque::new(), forgotten: version };
+            return;
+        }
+        let surplus = (self.changes.len() + changes.len()).saturating_sub(RECENT_CHANGES_MAX);
+        if let Some((at, ..)) = self.changes.drain(..surplus).next_back() {
+            self.forgotten = at;
+        }
+        self.changes.extend(changes.iter().map(|&(seat, status)| (version, seat, status)));
+    }
+}
+
+pub(crate) fn free_by_category(map: &SeatMap) -> Vec<u32> {
+    let categories = 0..map.plan().categories().len();
+    categories.map(|category| map.free_in_category(CategoryIx(category as u8))).collect()
+}
+
+fn status_from(bits: u64) -> SeatStatus {
+    match bits & 0b11 {
+        0 => SeatStatus::Available,
+        1 => SeatStatus::Held,
+        2 => SeatStatus::Sold,
+        _ => SeatStatus::Blocked,
+    }
+}

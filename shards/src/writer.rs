@@ -1,0 +1,197 @@
+//! The journal writer: one thread that makes the batches of all shards durable.
+//!
+//! A group forms from what is waiting, never from a timer: while one group is being flushed the
+//! next one collects in the channel. One flush serves all shards. A failed flush is fatal: nobody is
+//! told anything any more, and the process must end and recover from the disk.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::oneshot;
+use usher_persistence::{Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending};
+
+use crate::stats::JournalStats;
+
+/// Submissions that may wait. Shards take at most this many turns ahead of the disk.
+const SUBMISSIONS_MAX: usize = 1_024;
+
+/// A group stops growing here, in bytes.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// One record within a submission.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its partition.
+    pub partition: u16,
+    /// Its position within the partition.
+    pub partition_seq: u64,
+    /// Where its payload begins in the submission's bytes.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// What one turn of one shard recorded.
+#[derive(Debug)]
+pub struct Submission {
+    /// The shard.
+    pub shard: usize,
+    /// Records of this shard up to and including this submission.
+    pub upto: u64,
+    /// The records, in order.
+    pub entries: Vec<Entry>,
+    /// Their payloads, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+impl Submission {
+    pub(crate) fn new(shard: usize) -> Self {
+        Self { shard, upto: 0, entries: Vec::new(), bytes: Vec::new() }
+    }
+
+    /// The records in the form that a journal takes.
+    pub fn pending(&self) -> impl Iterator<Item = Pending<'_>> {
+        self.entries.iter().map(|entry| Pending {
+            partition: entry.partition,
+            partition_seq: entry.partition_seq,
+            payload: &self.bytes[Range { start: entry.start, end: entry.end }],
+        })
+    }
+}
+
+/// What the writer can be asked.
+pub(crate) enum WriterMessage {
+    /// Make this durable.
+    Write(Submission),
+    /// Begin a new generation.
+    Rotate(oneshot::Sender<Result<Generation, JournalError>>),
+    /// Remove closed generations.
+    RemoveThrough(Generation, oneshot::Sender<Result<u32, JournalError>>),
+    /// List generations.
+    Generations(oneshot::Sender<Vec<GenerationInfo>>),
+    /// End, after everything before this.
+    Stop,
+}
+
+/// Told by the writer.
+pub(crate) trait WriterEvents: Send {
+    /// The first `upto` records of a shard are durable.
+    fn durable(&self, shard: usize, upto: u64);
+    /// The journal failed. Does not return in a server.
+    fn fatal(&self, error: &JournalError);
+}
+
+/// A handle on the writer thread.
+#[derive(Clone)]
+pub(crate) struct WriterHandle {
+    sender: Sender<WriterMessage>,
+    reader: Arc<dyn JournalReader>,
+    pub(crate) stats: Arc<JournalStats>,
+}
+
+impl WriterHandle {
+    /// Waits where the writer is far behind, which in turn fills the lanes.
+    pub(crate) fn submit(&self, submission: Submission) {
+        // The writer is gone only after a failed flush or at the very end; nothing is acknowledged.
+        drop(self.sender.send(WriterMessage::Write(submission)));
+    }
+
+    pub(crate) fn send(&self, message: WriterMessage) {
+        drop(self.sender.send(message));
+    }
+
+    pub(crate) fn reader(&self) -> Arc<dyn JournalReader> {
+        self.reader.clone()
+    }
+}
+
+/// Starts the writer thread.
+pub(crate) fn start(
+    journal: Box<dyn Journal>,
+    events: Box<dyn WriterEvents>,
+) -> (WriterHandle, JoinHandle<()>) {
+    let (sender, receiver) = bounded(SUBMISSIONS_MAX);
+    let stats = Arc::new(JournalStats::new(journal.last_seq()));
+    let handle = WriterHandle { sender, reader: journal.reader(), stats: stats.clone() };
+    let mut writer = Writer { journal, events, receiver, stats };
+    let thread = std::thread::Builder::new().name("usher-journal".into());
+    let thread = thread.spawn(move || writer.run()).expect("a thread can be started");
+    (handle, thread)
+}
+
+struct Writer {
+    journal: Box<dyn Journal>,
+    events: Box<dyn WriterEvents>,
+    receiver: Receiver<WriterMessage>,
+    stats: Arc<JournalStats>,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        let mut group = Vec::new();
+        while let Ok(first) = self.receiver.recv() {
+            let mut next = Some(first);
+            let mut bytes = 0;
+            while let Some(message) = next.take() {
+                match message {
+                    WriterMessage::Write(submission) => {
+                        bytes += submission.bytes.len();
+                        group.push(submission);
+                        if bytes < GROUP_BYTES_MAX {
+                            next = self.receiver.try_recv().ok();
+                        }
+                    }
+                    other => {
+                        if !self.write(&mut group) || !self.obey(other) {
+                            return;
+                        }
+                    }
+                }
+            }
+            if !self.write(&mut group) {
+                return;
+            }
+        }
+    }
+
+    /// Makes a group durable and tells the shards. Says whether to go on.
+    fn write(&mut self, group: &mut Vec<Submission>) -> bool {
+        if group.is_empty() {
+            return true;
+        }
+        let pending: Vec<Pending<'_>> = group.iter().flat_map(Submission::pending).collect();
+        match self.journal.append(&pending) {
+            Ok(appended) => self.stats.note(pending.len() as u64, &appended),
+            Err(error) => {
+                self.events.fatal(&error);
+                return false;
+            }
+        }
+        for submission in group.drain(..) {
+            self.events.durable(submission.shard, submission.upto);
+        }
+        true
+    }
+
+    fn obey(&mut self, message: WriterMessage) -> bool {
+        match message {
+            WriterMessage::Write(_) => unreachable!("written by the caller"),
+            WriterMessage::Rotate(reply) => {
+                let result = self.journal.rotate();
+                if let Err(error) = &result {
+                    self.events.fatal(error);
+                    return false;
+                }
+                drop(reply.send(result));
+            }
+            WriterMessage::RemoveThrough(generation, reply) => {
+                drop(reply.send(self.journal.remove_through(generation)));
+            }
+            WriterMessage::Generations(reply) => drop(reply.send(self.journal.generations())),
+            WriterMessage::Stop => return false,
+        }
+        true
+    }
+}

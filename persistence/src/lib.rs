@@ -19,6 +19,7 @@ pub mod codec;
 pub mod disk;
 pub mod frame;
 pub mod journal;
+pub mod memory;
 pub mod sled_journal;
 pub mod snapshots;
 
@@ -28,6 +29,7 @@ pub use journal::{
     Appended, Damage, Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending,
     Place, RecoveryReport, TailCut, removable_through,
 };
+pub use memory::{Fault, MemoryDisk, MemoryJournal};
 pub use sled_journal::{SledJournal, SledOptions};
 pub use snapshots::{
     Covers, FileSnapshots, Newest, Section, Skipped, SnapshotError, SnapshotInfo, SnapshotReader,

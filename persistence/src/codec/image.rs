@@ -1,0 +1,80 @@
+//! Where the parts of an inventory's image have their places: see `events` for the rules.
+
+use serde::de::SeqAccess;
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serializer};
+use usher_engine::inventory::image::{GoodsImage, Image};
+use usher_engine::inventory::{
+    Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
+};
+use usher_engine::show::{Pool, ShowRecord};
+use usher_engine::stock::Segment;
+
+use super::CodecError;
+use super::layout::{
+    Elements, FromArray, Loading, OnDisk, Stored, load_array, numbered, row, tagged,
+};
+
+row! {
+    Image {
+        id, version, last_at, terms, show, goods, next_hold, holds, keys, ended, strays,
+    }
+
+    ShowRecord { details, pools, terms_version, schedule, batched }
+
+    Pool { name, price, quantity, on_sale, segments }
+
+    Segment {
+        pool, segment, segments, terms_version, base, on_sale, available, held, sold, blocked, lent,
+        received, withdrawn, gains, open_loans, loans_made, loans_taken,
+    }
+
+    Hold { buyer, claim, total, placed_at, ends_at, status, order }
+
+    Order {
+        status, placed_at, pay_by, extended, contact, payments, tickets, ticketed_at, taken_back,
+    }
+
+    Payment { reference, amount, status }
+
+    Ticket { nonce, scan }
+
+    Scan { at, gate, name }
+
+    KeyEntry { used, hold, payment, expires_at }
+}
+
+tagged! {
+    GoodsImage {
+        1 = Nothing,
+        2 = Seats { plan, blocked },
+        3 = Stock(segment),
+    }
+
+    PaymentStatus {
+        1 = Started,
+        2 = Failed,
+        3 = Captured,
+        4 = RefundDue(cause),
+        5 = Refunded(cause),
+    }
+}
+
+numbered! {
+    HoldStatus {
+        1 = Active,
+        2 = Confirmed,
+        3 = Released,
+        4 = Expired,
+    }
+
+    OrderStatus {
+        1 = PendingPay,
+        2 = Paying,
+        3 = Ticketed,
+        4 = Cancelled,
+        5 = Expired,
+        6 = RefundPending,
+        7 = Refunded,
+    }
+}

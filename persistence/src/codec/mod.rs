@@ -1,0 +1,197 @@
+//! What is inside a record and a snapshot: events and images of the engine as MessagePack.
+//!
+//! ```text
+//!  record payload   ┌─────────┬───────────────────────────────┬─────────┬─────────┬──
+//!                   │ version │ [show, slot, at, event count] │ [tag,…] │ [tag,…] │ …
+//!                   └─────────┴───────────────────────────────┴─────────┴─────────┴──
+//!  image payload    ┌─────────┬──────────────────────────────────────────┐
+//!                   │ version │ [id, record version, …, holds, …]        │
+//!                   └─────────┴──────────────────────────────────────────┘
+//! ```
+//!
+//! The engine knows no format and the format knows no serde names: structs are arrays, variants
+//! have numbers, and both are written down in the tables of `events` and `image`, nowhere else.
+//! The header stands apart from the events, so a reader that looks for one inventory does not
+//! decode the others. Integrity is not judged here: `frame` has done so before.
+//!
+//! What always holds: a version or a tag that is not known is refused, never guessed; all bytes
+//! are accounted for; decoding does not panic and reserves no memory on the word of a length.
+
+mod events;
+mod image;
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use rmp_serde::decode::{Error as DecodeError, ReadRefReader};
+use rmp_serde::{Deserializer, Serializer};
+use serde::Deserialize;
+use usher_engine::inventory::image::Image;
+use usher_engine::plan::{PlanId, SeatPlan};
+use usher_engine::{Event, InventoryId, ShowKey, Timestamp};
+
+use layout::{Loading, OnDisk};
+
+/// The version of record payloads that this code writes, and the only one that it reads.
+pub const RECORD_VERSION: u8 = 1;
+
+/// The version of image payloads that this code writes, and the only one that it reads.
+pub const IMAGE_VERSION: u8 = 1;
+
+/// Events for which there is room before they were read. A record has rarely more than three.
+const EVENTS_AHEAD_MAX: usize = 4;
+
+/// Where seating plans come from. They are kept on their own, once, since they never change.
+pub trait PlanSource {
+    /// The plan with this id, `None` where there is none.
+    fn plan(&self, id: PlanId) -> Option<Arc<SeatPlan>>;
+}
+
+/// One command's events, as they were decided.
+#[derive(Debug, Clone)]
+pub struct DecodedRecord {
+    /// The inventory that they belong to.
+    pub id: InventoryId,
+    /// When they were decided.
+    pub at: Timestamp,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// Why bytes are no record and no image.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// There is not even a version.
+    #[error("the payload is empty")]
+    Empty,
+    /// Written by another version of this software, or damaged.
+    #[error("payload version {found} is not known, this build reads {known}")]
+    UnknownVersion {
+        /// The version that the payload carries.
+        found: u8,
+        /// The version that this build reads.
+        known: u8,
+    },
+    /// A variant that this build does not know.
+    #[error("{of} has no variant with tag {tag}")]
+    UnknownTag {
+        /// Name of the enum.
+        of: &'static str,
+        /// The tag.
+        tag: u8,
+    },
+    /// The show's seating plan is not among those at hand.
+    #[error("seating plan {:032x} is missing", u128::from_be_bytes(.0.0))]
+    UnknownPlan(PlanId),
+    /// A value that the engine cannot have written.
+    #[error("impossible value: {what}")]
+    Impossible {
+        /// What it was to be.
+        what: &'static str,
+    },
+    /// There is more behind the end.
+    #[error("bytes are left behind the end of the payload")]
+    BytesLeft,
+    /// Not the MessagePack that belongs here.
+    #[error("malformed payload: {0}")]
+    Malformed(#[source] DecodeError),
+}
+
+/// Stands before the events of a record.
+struct Header {
+    show: ShowKey,
+    slot: u16,
+    at: Timestamp,
+    event_count: u32,
+}
+
+impl Header {
+    fn id(&self) -> InventoryId {
+        InventoryId { show: self.show, slot: self.slot }
+    }
+}
+
+/// Writes the payload of a record behind `out`.
+pub fn encode_record(id: InventoryId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
+    let event_count = u32::try_from(events.len()).expect("one command's events are few");
+    out.push(RECORD_VERSION);
+    write(&Header { show: id.show, slot: id.slot, at, event_count }, out);
+    for event in events {
+        write(event, out);
+    }
+}
+
+/// Reads the payload of a record.
+///
+/// # Errors
+/// Anything but what [`encode_record`] of this version wrote, and a plan that `plans` lacks.
+pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedRecord, CodecError> {
+    let mut from = open(bytes, RECORD_VERSION)?;
+    let with = Loading::new(plans);
+    let header: Header = with.read(&mut from)?;
+    let mut events = Vec::with_capacity((header.event_count as usize).min(EVENTS_AHEAD_MAX));
+    for _ in 0..header.event_count {
+        events.push(with.read(&mut from)?);
+    }
+    close(&mut from)?;
+    Ok(DecodedRecord { id: header.id(), at: header.at, events })
+}
+
+/// Reads which inventory a record belongs to and when it was decided, and nothing of its events.
+///
+/// # Errors
+/// As [`decode_record`], as far as it reads.
+pub fn decode_header(bytes: &[u8]) -> Result<(InventoryId, Timestamp), CodecError> {
+    let mut from = open(bytes, RECORD_VERSION)?;
+    let header: Header = Loading::new(&NoPlans).read(&mut from)?;
+    Ok((header.id(), header.at))
+}
+
+/// Writes the image of an inventory behind `out`. Equal images are equal bytes.
+pub fn encode_image(image: &Image, out: &mut Vec<u8>) {
+    out.push(IMAGE_VERSION);
+    write(image, out);
+}
+
+/// Reads the image of an inventory.
+///
+/// # Errors
+/// Anything but what [`encode_image`] of this version wrote, and a plan that `plans` lacks.
+pub fn decode_image(bytes: &[u8], plans: &dyn PlanSource) -> Result<Image, CodecError> {
+    let mut from = open(bytes, IMAGE_VERSION)?;
+    let image = Loading::new(plans).read(&mut from)?;
+    close(&mut from)?;
+    Ok(image)
+}
+
+/// A header names no plan.
+struct NoPlans;
+
+impl PlanSource for NoPlans {
+    fn plan(&self, _: PlanId) -> Option<Arc<SeatPlan>> {
+        None
+    }
+}
+
+fn write<T: OnDisk>(value: &T, out: &mut Vec<u8>) {
+    value.store(&mut Serializer::new(out)).expect("memory takes whatever is written");
+}
+
+/// Checks the version and stands before what follows it.
+fn open(bytes: &[u8], known: u8) -> Result<Deserializer<ReadRefReader<'_, [u8]>>, CodecError> {
+    let (&found, rest) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if found != known {
+        return Err(CodecError::UnknownVersion { found, known });
+    }
+    Ok(Deserializer::from_read_ref(rest))
+}
+
+/// Makes sure that nothing follows: only there is no marker to be read.
+fn close(from: &mut Deserializer<ReadRefReader<'_, [u8]>>) -> Result<(), CodecError> {
+    match bool::deserialize(from) {
+        Err(DecodeError::InvalidMarkerRead(_)) => Ok(()),
+        Ok(_) | Err(_) => Err(CodecError::BytesLeft),
+    }
+}

@@ -1,0 +1,199 @@
+//! Bytes that nobody wrote: refused, quickly, and without a panic.
+
+use usher_engine::id::HoldNo;
+use usher_engine::{Event, InventoryId};
+
+use super::Plans;
+use super::samples::{self, NOW, SHOW};
+use crate::codec::{
+    CodecError, IMAGE_VERSION, RECORD_VERSION, decode_header, decode_image, decode_record,
+    encode_image, encode_record,
+};
+
+/// A small generator with a seed, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    /// splitmix64.
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// Spoils one to four places; lengths and markers of MessagePack come up often.
+    fn spoil(&mut self, bytes: &mut [u8]) {
+        const MARKERS: [u8; 12] =
+            [0xc0, 0xc4, 0xc6, 0xcf, 0xd3, 0xd9, 0xdb, 0xdc, 0xdd, 0xdf, 0x9f, 0xff];
+        for _ in 0..=self.below(4) {
+            let place = self.below(bytes.len());
+            bytes[place] = match self.below(3) {
+                0 => self.next() as u8,
+                1 => MARKERS[self.below(MARKERS.len())],
+                _ => bytes[place] ^ 1 << self.below(8),
+            };
+        }
+    }
+}
+
+fn payload(events: &[Event]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    encode_record(InventoryId::house(SHOW), NOW, events, &mut payload);
+    payload
+}
+
+fn images() -> Vec<Vec<u8>> {
+    [samples::house(), samples::segment()]
+        .map(|sale| {
+            let mut bytes = Vec::new();
+            encode_image(&sale.inventory.image(), &mut bytes);
+            bytes
+        })
+        .to_vec()
+}
+
+/// Whatever a spoiled payload still says is a value that can be written again.
+fn decode_all(bytes: &[u8], plans: &Plans) {
+    let _ = decode_header(bytes);
+    if let Ok(record) = decode_record(bytes, plans) {
+        assert!(record.events.len() <= bytes.len());
+        encode_record(record.id, record.at, &record.events, &mut Vec::new());
+    }
+    if let Ok(image) = decode_image(bytes, plans) {
+        encode_image(&image, &mut Vec::new());
+    }
+}
+
+#[test]
+fn no_bytes_make_decoding_panic() {
+    let plans = Plans(Some(samples::plan(2)));
+    let mut originals: Vec<Vec<u8>> =
+        samples::events().into_iter().map(|(_, event)| payload(&[event])).collect();
+    originals.extend(images().into_iter().map(|image| image[..image.len().min(2_000)].to_vec()));
+    let mut random = Random(20_240_229);
+    for _ in 0..4_000 {
+        for original in &originals {
+            let mut bytes = original.clone();
+            random.spoil(&mut bytes);
+            decode_all(&bytes, &plans);
+        }
+        let length = 1 + random.below(80);
+        let mut noise: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+        noise[0] = RECORD_VERSION;
+        decode_all(&noise, &plans);
+    }
+}
+
+#[test]
+fn a_spoiled_image_does_not_make_decoding_panic() {
+    let plans = Plans(Some(samples::plan(50)));
+    let mut random = Random(7);
+    for original in images() {
+        for _ in 0..2_000 {
+            let mut bytes = original.clone();
+            random.spoil(&mut bytes);
+            decode_all(&bytes, &plans);
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_every_addition_is_refused() {
+    let plans = Plans(Some(samples::plan(50)));
+    let records = samples::house().records.into_iter().chain(samples::segment().records);
+    for mut bytes in records {
+        for length in 0..bytes.len() {
+            assert!(decode_record(&bytes[..length], &plans).is_err(), "{length} of {bytes:02x?}");
+        }
+        assert!(decode_record(&bytes, &plans).is_ok());
+        bytes.push(0xc1);
+        let error = decode_record(&bytes, &plans).expect_err("one byte more");
+        assert!(matches!(error, CodecError::BytesLeft), "{error:?}");
+    }
+    for mut bytes in images() {
+        for length in (0..bytes.len()).step_by(7) {
+            assert!(decode_image(&bytes[..length], &plans).is_err(), "{length} bytes of an image");
+        }
+        bytes.push(0);
+        let error = decode_image(&bytes, &plans).expect_err("one byte more");
+        assert!(matches!(error, CodecError::BytesLeft), "{error:?}");
+    }
+}
+
+#[test]
+fn other_versions_are_refused() {
+    let plans = Plans(None);
+    let mut record = payload(&[Event::Released { hold: HoldNo(1) }]);
+    let mut image = images().remove(1);
+    for found in [0, 2, 0x7f, 0xff] {
+        (record[0], image[0]) = (found, found);
+        let errors = [
+            (decode_record(&record, &plans).expect_err("a version"), RECORD_VERSION),
+            (decode_header(&record).expect_err("a version"), RECORD_VERSION),
+            (decode_image(&image, &plans).expect_err("a version"), IMAGE_VERSION),
+        ];
+        for (error, reads) in errors {
+            assert!(
+                matches!(error, CodecError::UnknownVersion { found: f, known } if f == found && known == reads),
+                "{error:?}"
+            );
+        }
+    }
+    assert!(matches!(decode_record(&[], &plans), Err(CodecError::Empty)));
+}
+
+/// Decodes a record whose only event is given as MessagePack.
+fn check_event(event: &[u8], expected: &str) {
+    let mut bytes = payload(&[Event::Released { hold: HoldNo(1) }]);
+    bytes.truncate(bytes.len() - 3);
+    bytes.extend_from_slice(event);
+    let error = decode_record(&bytes, &Plans(None)).expect_err(expected);
+    assert!(error.to_string().contains(expected), "{event:02x?}: {error}");
+}
+
+#[test]
+fn what_the_engine_cannot_have_written_is_refused() {
+    check_event(&[0x92, 0, 1], "Event has no variant with tag 0");
+    check_event(&[0x92, 27, 1], "Event has no variant with tag 27");
+    check_event(&[0x92, 0xcc, 0xff, 1], "Event has no variant with tag 255");
+    check_event(&[0x92, 3, 0x92, 2, 3], "PausedBy has no variant with tag 3");
+    check_event(&[0x92, 4, 0x91, 9], "OnSale has no variant with tag 9");
+    // An array of another length than the variant has.
+    check_event(&[0x91, 8], "too short");
+    check_event(&[0x93, 8, 1, 1], "array had incorrect length");
+    // A seat before the first and one behind the last.
+    let held = |seats: &[u8]| {
+        let mut event = vec![0x97, 7, 1, 0xc4, 16];
+        event.extend([0; 16]);
+        event.extend([0x92, 1]);
+        event.extend(seats);
+        event
+    };
+    check_event(&held(&[0x91, 0xff]), "impossible value: seat");
+    check_event(&held(&[0x91, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0]), "impossible value: seat");
+}
+
+/// A length that promises more than there is must not be believed.
+#[test]
+fn a_huge_length_reserves_nothing() {
+    let huge = [0xdd, 0xff, 0xff, 0xff, 0xff];
+    for before in [&[0x92, 9][..], &[0x92, 4, 0x92, 2][..]] {
+        let mut event = before.to_vec();
+        event.extend(huge);
+        check_event(&event, "malformed payload");
+    }
+    let mut bytes = vec![RECORD_VERSION, 0x94, 1, 0, 0];
+    bytes.extend([0xce, 0xff, 0xff, 0xff, 0xff]);
+    assert!(decode_record(&bytes, &Plans(None)).is_err());
+    // A contact of 4 GiB.
+    check_event(&[0x95, 10, 1, 0, 0xc6, 0xff, 0xff, 0xff, 0xff], "malformed payload");
+    // 10 lists of holds, one in the other, in an image: only the first can be one.
+    let mut image = vec![IMAGE_VERSION];
+    image.extend(huge.repeat(10));
+    assert!(decode_image(&image, &Plans(None)).is_err());
+}

@@ -3,7 +3,9 @@
 //! Whatever an authentic message says, it is recorded, and no money stays without tickets: it pays
 //! the order, or it is due back. SUCCESS is final, FAILED is not.
 
-use super::{Claim, Goods, Hold, Inventory, Order, OrderStatus, PaymentStatus, RefundCause};
+use super::{
+    Claim, Goods, Hold, Inventory, Order, OrderStatus, Payment, PaymentStatus, RefundCause,
+};
 use crate::command::{PaymentMessage, PaymentStart, PaymentVerdict};
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
@@ -33,7 +35,8 @@ impl Inventory {
         if let Some(used) = start.key {
             let entry = self.buyers.get(&hold.buyer).and_then(|buyer| buyer.find_key(used, now));
             match entry {
-                Some(entry) if entry.used.digest != used.digest => {
+                // The order is part of the request, even if its digest does not say so.
+                Some(entry) if entry.used.digest != used.digest || entry.hold != no => {
                     return Decision::refuse(Refusal::KeyReused);
                 }
                 Some(entry) => {
@@ -113,7 +116,9 @@ impl Inventory {
         now: Timestamp,
     ) -> Decision {
         let status = order.payment(&message.reference).map(|payment| payment.status);
-        if status.is_some_and(has_money) {
+        // Money that came before its order is on its way back already, and pays nothing.
+        let is_known = status.is_some_and(has_money);
+        if is_known || self.stray_payment(&message.reference).is_some() {
             return noted(message);
         }
         if message.amount != hold.total {
@@ -185,30 +190,29 @@ impl Inventory {
 
     /// Money for an order that is not ours: kept in the books, and due back.
     fn stray(&self, message: &PaymentMessage) -> Decision {
-        if self.strays.iter().any(|payment| payment.reference == message.reference) {
+        if self.stray_payment(&message.reference).is_some() {
             return noted(message);
         }
-        let mut decision = refund(message, RefundCause::NoOrder);
-        for event in &mut decision.events {
-            if let Event::RefundDue { order, .. } = event {
-                *order = HoldNo(0);
-            }
-        }
-        decision
+        refund(&PaymentMessage { order: HoldNo(0), ..message.clone() }, RefundCause::NoOrder)
     }
 
     pub(super) fn refund_made(&self, order: HoldNo, reference: &PaymentRef) -> Decision {
-        let payment = match self.holds.get(&order).and_then(|hold| hold.order.as_deref()) {
-            Some(order) => order.payment(reference),
-            None => self.strays.iter().find(|payment| payment.reference == *reference),
+        let of_order = self.holds.get(&order).and_then(|hold| hold.order.as_deref());
+        let due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
+        // Money without an order is found by its name alone, whatever order the provider names.
+        let no = if of_order.and_then(|order| order.payment(reference)).is_some_and(due) {
+            order
+        } else if self.stray_payment(reference).is_some_and(due) {
+            HoldNo(0)
+        } else {
+            return Decision::replay(Subject::Order(order));
         };
-        match payment.map(|payment| payment.status) {
-            Some(PaymentStatus::RefundDue(_)) => Decision::done(
-                Event::Refunded { order, reference: reference.clone() },
-                Subject::Order(order),
-            ),
-            _ => Decision::replay(Subject::Order(order)),
-        }
+        let event = Event::Refunded { order: no, reference: reference.clone() };
+        Decision::done(event, Subject::Order(no))
+    }
+
+    fn stray_payment(&self, reference: &PaymentRef) -> Option<&Payment> {
+        self.strays.iter().find(|payment| payment.reference == *reference)
     }
 }
 

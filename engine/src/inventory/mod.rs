@@ -163,7 +163,11 @@ impl Inventory {
     /// Ends what has run out among `holds`; whatever does not apply any more is left out.
     fn expire(&self, holds: &[HoldNo], now: Timestamp) -> Decision {
         assert!(holds.len() <= EXPIRY_SLICE_MAX, "{} holds in one expiry", holds.len());
-        let holds: Vec<_> = holds.iter().copied().filter(|&no| self.is_overdue(no, now)).collect();
+        let mut holds = holds.to_vec();
+        holds.sort_unstable();
+        // A hold that got more time may have two timers; it ends once.
+        holds.dedup();
+        holds.retain(|&no| self.is_overdue(no, now));
         if holds.is_empty() {
             return Decision::replay(Subject::Show);
         }

@@ -233,14 +233,17 @@ fn check_change(
         }
         check_prices(prices)?;
     }
-    for change in &change.pools {
-        let Some(pool) = show.pools.get(usize::from(change.pool)) else {
+    for (place, of_pool) in change.pools.iter().enumerate() {
+        if change.pools[..place].iter().any(|other| other.pool == of_pool.pool) {
+            return Err("a change names each stock pool once");
+        }
+        let Some(pool) = show.pools.get(usize::from(of_pool.pool)) else {
             return Err("the show has no such stock pool");
         };
-        if pool.quantity.checked_add(change.add).is_none_or(|sum| sum > STOCK_MAX) {
+        if pool.quantity.checked_add(of_pool.add).is_none_or(|sum| sum > STOCK_MAX) {
             return Err("a stock pool has 1 to 10,000,000 tickets");
         }
-        check_prices(change.price.as_slice())?;
+        check_prices(of_pool.price.as_slice())?;
     }
     let mut changed = terms.clone();
     super::apply::change_terms(&mut changed, change);

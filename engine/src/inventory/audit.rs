@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::{Claim, Goods, Hold, Inventory, OrderStatus, PaymentStatus};
 use crate::id::HoldNo;
 use crate::plan::SeatIx;
+use crate::stock::Segment;
 
 /// What a recount found. All figures are seats or tickets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Everything that this inventory answers for.
-    pub capacity: u64,
+    /// What the organiser gave, less what was taken back. Below 0 in a segment that had to withdraw
+    /// tickets which it had borrowed; the sum over a pool is what the pool has.
+    pub capacity: i64,
     /// Free to hold.
     pub available: u64,
     /// Held by active holds and unpaid orders.
@@ -35,7 +37,40 @@ pub struct Audit {
     pub faults: Vec<String>,
 }
 
+impl Audit {
+    fn take_stock(&mut self, segment: &Segment) {
+        self.capacity = i64::from(segment.base) - i64::from(segment.withdrawn);
+        self.available = u64::from(segment.available);
+        self.blocked = u64::from(segment.blocked);
+        self.in_transit = u64::from(segment.in_transit());
+        self.lent = segment.lent;
+        self.received = segment.received;
+    }
+}
+
 impl Inventory {
+    /// The running counters, in the form of an audit: what the owner believes. Takes no time.
+    #[must_use]
+    pub fn tally(&self) -> Audit {
+        let mut tally = Audit {
+            held: u64::from(self.units_held),
+            sold: u64::from(self.units_sold),
+            tickets_issued: u64::from(self.units_sold),
+            ..Audit::default()
+        };
+        match &self.goods {
+            Goods::Nothing => {}
+            Goods::Seats(map) => {
+                let counts = map.counts();
+                tally.capacity = i64::from(map.plan().seat_count());
+                tally.available = u64::from(counts.available);
+                tally.blocked = u64::from(counts.blocked);
+            }
+            Goods::Stock(segment) => tally.take_stock(segment),
+        }
+        tally
+    }
+
     /// Counts everything afresh. Takes time in proportion to the inventory; not for a live shard.
     #[must_use]
     pub fn audit(&self) -> Audit {
@@ -65,7 +100,7 @@ impl Inventory {
             Goods::Nothing => return,
             Goods::Seats(map) => {
                 let counts = map.recount();
-                audit.capacity = u64::from(map.plan().seat_count());
+                audit.capacity = i64::from(map.plan().seat_count());
                 audit.available = u64::from(counts.available);
                 audit.blocked = u64::from(counts.blocked);
                 if seats_owned != u64::from(counts.held + counts.sold) {
@@ -77,7 +112,7 @@ impl Inventory {
                 (counts.held, counts.sold)
             }
             Goods::Stock(segment) => {
-                audit.capacity = u64::from(segment.base - segment.withdrawn);
+                audit.capacity = i64::from(segment.base) - i64::from(segment.withdrawn);
                 audit.available = u64::from(segment.available);
                 audit.blocked = u64::from(segment.blocked);
                 audit.in_transit = u64::from(segment.in_transit());

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Everything about an inventory that a replay would otherwise have to rebuild.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Which inventory.
     pub id: InventoryId,
@@ -39,7 +39,7 @@ pub struct Image {
 }
 
 /// Goods without what holds say about them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GoodsImage {
     /// Nothing.
     Nothing,
@@ -63,6 +63,9 @@ pub enum ImageError {
     /// Two holds own the same seat.
     #[error("seat {} is owned twice", .0.0)]
     SeatOwnedTwice(SeatIx),
+    /// The counters of a stock segment and its holds do not say the same.
+    #[error("the counters of the stock do not agree with its holds")]
+    StockDisagrees,
     /// A claim that does not fit the goods.
     #[error("hold {} claims what is not sold here", .0.0)]
     WrongKind(HoldNo),
@@ -125,6 +128,12 @@ impl Inventory {
         for (no, hold) in image.holds {
             inventory.restore_hold(no, hold)?;
         }
+        if let Goods::Stock(segment) = &inventory.goods {
+            let of_holds = (inventory.units_held, inventory.units_sold);
+            if (segment.held, segment.sold) != of_holds || !segment.is_conserved() {
+                return Err(ImageError::StockDisagrees);
+            }
+        }
         Ok(inventory)
     }
 
@@ -137,9 +146,11 @@ impl Inventory {
                     return Err(ImageError::UnknownSeat(no));
                 }
                 if kept || sold {
-                    let taken = |seat: &&SeatIx| map.status(**seat) != SeatStatus::Available;
-                    if let Some(seat) = seats.iter().find(taken) {
-                        return Err(ImageError::SeatOwnedTwice(*seat));
+                    for (place, &seat) in seats.iter().enumerate() {
+                        let twice = seats[..place].contains(&seat);
+                        if twice || map.status(seat) != SeatStatus::Available {
+                            return Err(ImageError::SeatOwnedTwice(seat));
+                        }
                     }
                     map.hold(seats, no.0);
                 }

@@ -362,8 +362,7 @@ impl Inventory {
                 payment.status = PaymentStatus::Refunded(cause);
             }
         }
-        let due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
-        if order.status == OrderStatus::RefundPending && !order.payments.iter().any(due) {
+        if order.status == OrderStatus::RefundPending && !order.payments.iter().any(is_due) {
             order.status = OrderStatus::Refunded;
         }
     }
@@ -375,14 +374,17 @@ impl Inventory {
         self.buyer_mut(id).units -= claim.units();
         let order = self.order_mut(no);
         order.taken_back = Some(reason.into());
-        // Cash goes back over the counter; only money at a provider is still due.
-        order.status = OrderStatus::Refunded;
         for payment in &mut order.payments {
             if payment.status == PaymentStatus::Captured {
                 payment.status = PaymentStatus::RefundDue(RefundCause::TakenBack);
-                order.status = OrderStatus::RefundPending;
             }
         }
+        // Cash goes back over the counter; only money at a provider is still due.
+        order.status = if order.payments.iter().any(is_due) {
+            OrderStatus::RefundPending
+        } else {
+            OrderStatus::Refunded
+        };
     }
 
     fn apply_extended(&mut self, ms: u64) {
@@ -478,6 +480,10 @@ impl Inventory {
             Goods::Nothing | Goods::Seats(_) => panic!("only segments move stock"),
         }
     }
+}
+
+fn is_due(payment: &Payment) -> bool {
+    matches!(payment.status, PaymentStatus::RefundDue(_))
 }
 
 fn new_record(details: crate::show::ShowDetails, pools: &[NewPool]) -> ShowRecord {

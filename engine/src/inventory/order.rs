@@ -12,15 +12,17 @@ use crate::time::Timestamp;
 
 impl Inventory {
     pub(super) fn place_order(&self, request: &OrderRequest, now: Timestamp) -> Decision {
-        match self.find_repeat(request.buyer, request.key, now) {
-            Ok(Some(order)) => return Decision::replay(Subject::Order(order)),
-            Ok(None) => {}
-            Err(refusal) => return Decision::refuse(refusal),
-        }
         let no = request.hold;
         let Some(hold) = self.holds.get(&no) else {
             return Decision::refuse(self.missing_hold(no));
         };
+        match self.find_repeat(request.buyer, request.key, now) {
+            Ok(Some(order)) if order == no => return Decision::replay(Subject::Order(order)),
+            // The hold is part of the request, even if its digest does not say so.
+            Ok(Some(_)) => return Decision::refuse(Refusal::KeyReused),
+            Ok(None) => {}
+            Err(refusal) => return Decision::refuse(refusal),
+        }
         if hold.buyer != request.buyer {
             return Decision::refuse(Refusal::NotYours);
         }

@@ -91,7 +91,8 @@ impl Inventory {
     }
 
     /// Why a hold is not there: a number that was given out belongs to a hold that ended.
-    pub(super) fn missing_hold(&self, no: HoldNo) -> Refusal {
+    #[must_use]
+    pub fn missing_hold(&self, no: HoldNo) -> Refusal {
         if no.0 > 0 && no < self.next_hold { Refusal::HoldExpired } else { Refusal::UnknownHold }
     }
 
@@ -155,7 +156,11 @@ impl Inventory {
                 let query = BestQuery { quantity, category, section, adjacent };
                 match map.best_available(&query) {
                     Some(seats) => Ok(found(Claim::Seats(seats.into_boxed_slice()))),
-                    None => Err(Refusal::SoldOut { available: map.counts().available }),
+                    None => {
+                        let all = map.counts().available;
+                        let available = category.map_or(all, |c| map.free_in_category(c));
+                        Err(Refusal::SoldOut { available })
+                    }
                 }
             }
             (&Wish::Stock { quantity }, Goods::Stock(segment)) => {

@@ -8,7 +8,7 @@
 //! What always holds: a function here that returns `Ok` left nothing that a power cut can undo.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -90,6 +90,18 @@ pub(crate) fn replace_file_with_mode(
 pub(crate) fn rename_durable(from: &Path, to: &Path) -> Result<(), DiskError> {
     fs::rename(from, to).at("rename", from)?;
     sync_dir(parent_of(to))
+}
+
+/// Takes a directory for this process alone, by a lock on a file in it; `None` when another has
+/// it. The system gives the lock back when the file is dropped or the process dies.
+pub(crate) fn lock_dir(dir: &Path) -> Result<Option<File>, DiskError> {
+    let path = dir.join("lock");
+    let file = File::create(&path).at("create", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).at("lock", &path),
+    }
 }
 
 /// Removes what an interrupted [`replace_file`] left in `dir`.

@@ -20,6 +20,8 @@ pub mod disk;
 pub mod frame;
 pub mod journal;
 pub mod memory;
+pub mod plans;
+pub mod seal;
 pub mod sled_journal;
 pub mod snapshots;
 
@@ -30,6 +32,8 @@ pub use journal::{
     Place, RecoveryReport, TailCut, removable_through,
 };
 pub use memory::{Fault, MemoryDisk, MemoryJournal};
+pub use plans::{PlanDigest, PlanError, PlanInfo, PlanStore};
+pub use seal::{KeyError, Keyring, KeyringReport};
 pub use sled_journal::{SledJournal, SledOptions};
 pub use snapshots::{
     Covers, FileSnapshots, Newest, Section, Skipped, SnapshotError, SnapshotInfo, SnapshotReader,

@@ -18,13 +18,13 @@
 //! What always holds: what `append` returned is found by the next [`SledJournal::open`], or that
 //! refuses and names the place; after an error nothing is appended any more.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
-use crate::disk::{At, create_dir_durable, rename_durable, sync_dir, with_suffix};
+use crate::disk::{At, create_dir_durable, lock_dir, rename_durable, sync_dir, with_suffix};
 use crate::frame::Chain;
 use crate::journal::{
     Appended, BATCH_BYTES_MAX, Generation, GenerationInfo, Journal, JournalError, JournalReader,
@@ -46,7 +46,6 @@ use recover::store_failure;
 use store::{Store, StoreError};
 use watermark::Watermark;
 
-const LOCK_FILE: &str = "lock";
 /// What a generation is called while it is being removed.
 const REMOVING_SUFFIX: &str = ".removing";
 
@@ -117,7 +116,9 @@ impl SledJournal {
     ) -> Result<(Self, RecoveryReport), JournalError> {
         let started = Instant::now();
         create_dir_durable(&options.dir)?;
-        let lock = lock(&options.dir)?;
+        let Some(lock) = lock_dir(&options.dir)? else {
+            return Err(JournalError::InUse(options.dir));
+        };
         finish_removals(&options.dir)?;
         let watermark = Watermark::open(&options.dir)?;
         let acknowledged = watermark.read()?;
@@ -366,16 +367,6 @@ fn insert_batch(
         store.insert(&chunk::key(batch.first_seq, index), value)?;
     }
     Ok(())
-}
-
-fn lock(journal: &Path) -> Result<File, JournalError> {
-    let path = journal.join(LOCK_FILE);
-    let file = File::create(&path).at("create", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(journal.to_path_buf())),
-        Err(TryLockError::Error(error)) => Err(error).at("lock", &path)?,
-    }
 }
 
 /// Removes the rest of generations whose removal was interrupted.

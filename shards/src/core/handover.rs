@@ -53,7 +53,7 @@ impl Core {
         if !is_here || to == self.index {
             // Nothing to do, or being done; dropping `done` says that it was not done for this one.
             if to == self.index && is_here {
-                drop(done.send(()));
+                let _ = done.send(());
             }
             return;
         }
@@ -103,6 +103,6 @@ impl Core {
         for envelope in queued.into_iter().chain(mine) {
             self.deliver(envelope);
         }
-        drop(done.send(()));
+        let _ = done.send(());
     }
 }

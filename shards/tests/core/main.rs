@@ -1,0 +1,8 @@
+//! What a shard promises, without threads: when answers leave, that views come first, that stock
+//! moves without loss, that partitions move without anybody noticing.
+
+mod durability;
+mod expiry;
+mod moving;
+mod stock;
+mod world;

@@ -1,0 +1,99 @@
+//! A partition moves while it sells.
+
+use tokio::sync::oneshot;
+use usher_engine::InventoryId;
+use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
+
+use crate::world::{SHOW, World, hold_seats, hold_stock, show};
+
+const HOUSE: InventoryId = InventoryId::house(SHOW);
+
+fn start_move(world: &mut World, to: usize) -> oneshot::Receiver<()> {
+    let (done, moved) = oneshot::channel();
+    let partition = HOUSE.partition();
+    let from = world.around.routes.owner(partition);
+    world.tell(from, PeerMessage::Release { partition, to, done });
+    moved
+}
+
+#[test]
+fn nothing_is_lost_on_the_way() {
+    let mut world = World::new(3);
+    world.open_show(show(100, None));
+    let mut sold = Vec::new();
+    for n in 0..60_u32 {
+        let mut waiting =
+            world.ask(HOUSE, Request::Execute(hold_seats(u128::from(n), &[n])));
+        let to = n as usize % 3;
+        let _moved = start_move(&mut world, to);
+        world.settle();
+        assert_eq!(world.around.routes.owner(HOUSE.partition()), to);
+        assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))), "hold {n}");
+        sold.push(n);
+    }
+    let owner = world.around.routes.owner(HOUSE.partition());
+    let audit = world.cores[owner].inventory(HOUSE).expect("moved along").audit();
+    assert_eq!(audit.held, sold.len() as u64);
+    assert!(audit.double_sold.is_empty() && audit.faults.is_empty(), "{audit:?}");
+}
+
+#[test]
+fn what_is_not_durable_is_not_handed_over() {
+    let mut world = World::new(2);
+    world.open_show(show(10, None));
+    world.flushes = false;
+    let from = world.around.routes.owner(HOUSE.partition());
+    let mut hold = world.ask(HOUSE, Request::Execute(hold_seats(1, &[0])));
+    let mut moved = start_move(&mut world, 1 - from);
+    let mut later = world.ask(HOUSE, Request::Execute(hold_seats(2, &[1])));
+    assert_eq!(world.around.routes.owner(HOUSE.partition()), from, "moved too early");
+    assert!(moved.try_recv().is_err());
+    world.settle();
+    assert_eq!(world.around.routes.owner(HOUSE.partition()), 1 - from);
+    assert!(moved.try_recv().is_ok());
+    assert!(matches!(hold.try_recv(), Ok(Reply::Done(_))));
+    assert!(matches!(later.try_recv(), Ok(Reply::Done(_))), "waited through the move");
+}
+
+#[test]
+fn a_request_for_the_old_owner_is_forwarded_and_one_that_is_early_waits() {
+    let mut world = World::new(2);
+    world.open_show(show(10, None));
+    let from = world.around.routes.owner(HOUSE.partition());
+    let _moved = start_move(&mut world, 1 - from);
+    world.settle();
+    let (reply, mut waiting) = oneshot::channel();
+    let request = Request::Execute(hold_seats(1, &[0]));
+    world.ask_shard(from, Envelope { inventory: HOUSE, request, reply: Some(reply) });
+    world.settle();
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
+}
+
+#[test]
+fn timers_move_along() {
+    let mut world = World::new(2);
+    world.open_show(show(10, None));
+    world.run(HOUSE, hold_seats(1, &[0]));
+    let from = world.around.routes.owner(HOUSE.partition());
+    let _moved = start_move(&mut world, 1 - from);
+    world.pass_ms(61_000);
+    let house = world.cores[1 - from].inventory(HOUSE).expect("moved along");
+    assert_eq!(house.audit().available, 10);
+}
+
+#[test]
+fn buyers_who_wait_for_stock_move_along() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((4, 2))));
+    let id = InventoryId::segment(SHOW, 0, 0);
+    let from = world.around.routes.owner(id.partition());
+    world.flushes = false;
+    let mut waiting = world.ask(id, Request::Execute(hold_stock(1, 4)));
+    let (done, _moved) = oneshot::channel();
+    let partition = id.partition();
+    world.tell(from, PeerMessage::Release { partition, to: 1 - from, done });
+    world.flushes = true;
+    world.settle();
+    world.pass_ms(150);
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
+}

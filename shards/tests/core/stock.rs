@@ -1,0 +1,105 @@
+//! Stock that moves between segments: the last ticket always sells, nothing is lost or made.
+
+use usher_engine::inventory::Goods;
+use usher_engine::stock::Segment;
+use usher_engine::{InventoryId, Refusal};
+use usher_shards::message::{Reply, Request};
+
+use crate::world::{SHOW, Waiting, World, hold_stock, show};
+
+fn segment(n: u16) -> InventoryId {
+    InventoryId::segment(SHOW, 0, n)
+}
+
+fn stock(world: &World, n: u16) -> Segment {
+    let owner = world.around.routes.owner(segment(n).partition());
+    match world.cores[owner].inventory(segment(n)).expect("a segment").goods() {
+        Goods::Stock(stock) => stock.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ask(world: &mut World, home: u16, buyer: u128, quantity: u32) -> Waiting {
+    world.ask(segment(home), Request::Execute(hold_stock(buyer, quantity)))
+}
+
+/// Sells from `segments` segments until everybody was answered, all buyers at home in the first.
+fn sell_all_in_one_segment(shards: usize, segments: u16, quantity: u32, group: u32) -> u32 {
+    let mut world = World::new(shards);
+    world.open_show(show(0, Some((quantity, segments))));
+    let mut sold = 0;
+    for buyer in 0..u128::from(quantity) {
+        let mut waiting = ask(&mut world, 0, buyer, group);
+        world.settle();
+        world.pass_ms(20);
+        match waiting.try_recv() {
+            Ok(Reply::Done(_)) => sold += group,
+            Ok(Reply::Refused(Refusal::SoldOut { .. })) => {}
+            other => panic!("buyer {buyer}: {other:?}"),
+        }
+    }
+    let all: Vec<_> = (0..segments).map(|n| stock(&world, n)).collect();
+    let held: u32 = all.iter().map(|s| s.held).sum();
+    assert_eq!(held, sold);
+    assert_eq!(held + all.iter().map(|s| s.available).sum::<u32>(), quantity);
+    assert!(all.iter().all(|s| s.is_conserved() && s.in_transit() == 0), "{all:?}");
+    sold
+}
+
+#[test]
+fn the_last_ticket_sells_wherever_it_is() {
+    for (shards, segments, quantity, group) in
+        [(1, 1, 10, 1), (1, 2, 10, 1), (2, 8, 50, 1), (3, 8, 51, 1), (2, 8, 50, 5), (2, 4, 50, 6)]
+    {
+        let sold = sell_all_in_one_segment(shards, segments, quantity, group);
+        assert_eq!(sold, quantity / group * group, "{shards} {segments} {quantity} {group}");
+    }
+}
+
+#[test]
+fn two_large_groups_never_hold_half_each() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((6, 2))));
+    // Three tickets each; both want all six.
+    let mut first = ask(&mut world, 0, 1, 6);
+    let mut second = ask(&mut world, 1, 2, 6);
+    world.pass_ms(400);
+    let answers = [first.try_recv().expect("answered"), second.try_recv().expect("answered")];
+    let done = answers.iter().filter(|answer| matches!(answer, Reply::Done(_))).count();
+    assert_eq!(done, 1, "{answers:?}");
+}
+
+#[test]
+fn a_ticket_that_comes_back_in_time_is_found() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((2, 2))));
+    let reply = world.run(segment(1), hold_stock(1, 1));
+    assert!(matches!(reply, Reply::Done(_)));
+    let reply = world.run(segment(0), hold_stock(2, 1));
+    assert!(matches!(reply, Reply::Done(_)));
+    let reply = world.run(segment(0), hold_stock(3, 1));
+    assert!(matches!(reply, Reply::Refused(Refusal::SoldOut { available: 0 })), "{reply:?}");
+    let release = usher_engine::Command::Release { hold: usher_engine::HoldNo(1) };
+    assert!(matches!(world.run(segment(1), release), Reply::Done(_)));
+    let mut waiting = ask(&mut world, 0, 3, 1);
+    world.pass_ms(50);
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
+}
+
+#[test]
+fn nothing_happened_when_stock_does_not_come_in_time() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((2, 2))));
+    // The donor's loan never becomes durable.
+    world.flushes = false;
+    let mut waiting = ask(&mut world, 0, 1, 2);
+    world.pass_ms(300);
+    assert!(waiting.try_recv().is_err(), "a refusal rests on what is pending, too");
+    world.flushes = true;
+    world.settle();
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Refused(Refusal::StockMoving))));
+    world.pass_ms(300);
+    let mut again = ask(&mut world, 0, 1, 2);
+    world.pass_ms(100);
+    assert!(matches!(again.try_recv(), Ok(Reply::Done(_))));
+}

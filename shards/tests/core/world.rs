@@ -1,0 +1,238 @@
+//! Shards without threads: tests hand the cores their requests, their time and their durability, in
+//! the order they choose.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use usher_engine::command::{HoldRequest, Wish};
+use usher_engine::id::PARTITION_COUNT;
+use usher_engine::inventory::Hold;
+use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
+use usher_engine::{
+    BuyerId, Cents, Command, Currency, InventoryId, PartitionId, ShowKey, Timestamp,
+};
+use usher_shards::core::{Core, Partition, RefundOrder, Surroundings};
+use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
+use usher_shards::route::Routes;
+use usher_shards::view::Directory;
+use usher_shards::writer::Submission;
+
+pub(crate) const SHOW: ShowKey = ShowKey(7);
+pub(crate) const START: Timestamp = Timestamp(1_000_000);
+
+/// Some shards, and a journal that flushes when told to.
+pub(crate) struct World {
+    pub(crate) cores: Vec<Core>,
+    pub(crate) around: Surroundings,
+    pub(crate) now: Timestamp,
+    /// Held so that refunds have somewhere to go.
+    _refunds: mpsc::UnboundedReceiver<RefundOrder>,
+    /// Submitted and not yet durable, oldest first.
+    pub(crate) in_flight: Vec<Submission>,
+    /// Everything ever submitted, for replay.
+    pub(crate) records: u64,
+    /// Whether submissions become durable at once.
+    pub(crate) flushes: bool,
+}
+
+pub(crate) type Waiting = oneshot::Receiver<Reply>;
+
+impl World {
+    pub(crate) fn new(shards: usize) -> Self {
+        let (sender, _refunds) = mpsc::unbounded_channel();
+        let around = Surroundings {
+            directory: Arc::new(Directory::default()),
+            routes: Arc::new(Routes::spread(shards)),
+            disk_full: Arc::default(),
+            refunds: sender,
+        };
+        let mut cores: Vec<Core> = (0..shards)
+            .map(|index| Core::new(index, around.clone(), START, [index as u8; 32]))
+            .collect();
+        for id in (0..PARTITION_COUNT).map(PartitionId) {
+            cores[around.routes.owner(id)].own(Partition::new(id));
+        }
+        Self {
+            cores,
+            around,
+            now: START,
+            _refunds,
+            in_flight: Vec::new(),
+            records: 0,
+            flushes: true,
+        }
+    }
+
+    /// Hands a request to the owner of an inventory; it is worked on with the next turn.
+    pub(crate) fn ask(&mut self, inventory: InventoryId, request: Request) -> Waiting {
+        let (reply, waiting) = oneshot::channel();
+        let owner = self.around.routes.owner(inventory.partition());
+        self.ask_shard(owner, Envelope { inventory, request, reply: Some(reply) });
+        waiting
+    }
+
+    /// Hands a request to a shard, owner or not.
+    pub(crate) fn ask_shard(&mut self, shard: usize, envelope: Envelope) {
+        self.cores[shard].begin_turn(self.now);
+        self.cores[shard].deliver(envelope);
+        self.close(shard);
+    }
+
+    /// Tells a shard what another would.
+    pub(crate) fn tell(&mut self, shard: usize, message: PeerMessage) {
+        self.cores[shard].begin_turn(self.now);
+        self.cores[shard].hear(message);
+        self.close(shard);
+    }
+
+    fn close(&mut self, shard: usize) {
+        if let Some(submission) = self.cores[shard].close_turn() {
+            self.records += submission.entries.len() as u64;
+            self.in_flight.push(submission);
+        }
+        if self.flushes {
+            self.flush();
+        }
+        self.pass_messages();
+    }
+
+    /// Makes everything submitted so far durable.
+    pub(crate) fn flush(&mut self) {
+        for submission in std::mem::take(&mut self.in_flight) {
+            let shard = submission.shard;
+            self.cores[shard].begin_turn(self.now);
+            self.cores[shard].durable(submission.upto);
+            if let Some(submission) = self.cores[shard].close_turn() {
+                self.in_flight.push(submission);
+            }
+        }
+        self.pass_messages();
+    }
+
+    fn pass_messages(&mut self) {
+        for shard in 0..self.cores.len() {
+            while let Some((to, message)) = self.cores[shard].take_outgoing() {
+                self.cores[to].begin_turn(self.now);
+                self.cores[to].hear(message);
+                if let Some(submission) = self.cores[to].close_turn() {
+                    self.in_flight.push(submission);
+                }
+            }
+        }
+    }
+
+    /// Lets time pass, tick by tick, with everything that follows.
+    pub(crate) fn pass_ms(&mut self, ms: u64) {
+        for _ in 0..ms.div_ceil(10) {
+            self.now = self.now.plus_ms(10);
+            for shard in 0..self.cores.len() {
+                self.cores[shard].begin_turn(self.now);
+                while self.cores[shard].tick() {}
+                self.close(shard);
+            }
+            if self.flushes {
+                self.settle();
+            }
+        }
+    }
+
+    /// Flushes and passes messages until nothing is left to do.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..1_000 {
+            self.flush();
+            if self.in_flight.is_empty() && self.cores.iter().all(Core::is_settled) {
+                return;
+            }
+        }
+        panic!("the shards do not come to rest");
+    }
+
+    /// Has a command carried out to its end, and returns what was answered.
+    pub(crate) fn run(&mut self, inventory: InventoryId, command: Command) -> Reply {
+        let mut waiting = self.ask(inventory, Request::Execute(command));
+        self.settle();
+        waiting.try_recv().expect("answered once everything is durable")
+    }
+
+    pub(crate) fn open_show(&mut self, show: NewShow) {
+        let house = InventoryId::house(SHOW);
+        for command in
+            [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)]
+        {
+            let reply = self.run(house, command);
+            assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+        }
+    }
+}
+
+/// What an answer says of a hold.
+pub(crate) fn held(reply: Reply) -> Hold {
+    match reply {
+        Reply::Done(answer) => answer.hold.expect("an answer about a hold"),
+        other => panic!("expected a hold, got {other:?}"),
+    }
+}
+
+pub(crate) fn hold_seats(buyer: u128, seats: &[u32]) -> Command {
+    hold(buyer, Wish::Seats(seats.iter().copied().map(SeatIx).collect()))
+}
+
+pub(crate) fn hold_stock(buyer: u128, quantity: u32) -> Command {
+    hold(buyer, Wish::Stock { quantity })
+}
+
+fn hold(buyer: u128, wish: Wish) -> Command {
+    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key: None })
+}
+
+
+/// A show with one row of `seats` seats, and one pool where `stock` is given.
+pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {
+    let plan = (seats > 0).then(|| Arc::new(one_row(seats)));
+    let pool = |(quantity, segments)| NewPool {
+        name: "standing".into(),
+        quantity,
+        price: Cents(2_500),
+        segments,
+    };
+    NewShow {
+        details: ShowDetails {
+            public_id: "show-7".into(),
+            title: "A show".into(),
+            description: String::new(),
+            venue: "A hall".into(),
+            city: "Taipei".into(),
+            category: String::new(),
+            performers: Vec::new(),
+            starts_at: Timestamp(u64::MAX),
+        },
+        terms: Terms {
+            stage: Stage::Draft,
+            paused_by_organiser: false,
+            paused_by_operator: false,
+            sale_starts_at: Timestamp(0),
+            sale_ends_at: Timestamp(u64::MAX),
+            currency: Currency::new("TWD").expect("a code"),
+            units_per_buyer_max: 6,
+            hold_ms: 60_000,
+            prices: if seats > 0 { vec![Cents(1_000)] } else { Vec::new() },
+        },
+        plan,
+        pools: stock.map(pool).into_iter().collect(),
+    }
+}
+
+fn one_row(seats: u32) -> SeatPlan {
+    let mut builder = SeatPlanBuilder::new(PlanId([1; 16]), "one row");
+    let category = builder.category("all").expect("a new category");
+    builder.section("stalls", "stalls").expect("a new section");
+    builder.row("A").expect("a new row");
+    for n in 0..seats {
+        let label = format!("A-{n}");
+        let spec =
+            SeatSpec { label: &label, number: &label, category, x: f64::from(n) * 25.0, y: 0.0 };
+        builder.seat(spec).expect("a new seat");
+    }
+    builder.build().expect("a plan")
+}

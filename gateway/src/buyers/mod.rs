@@ -1,0 +1,1 @@
+//! Buyers. Three authors share this crate now: `buyers/` and `http/refusals.rs` belong to the author of the buyers handlers, `organisers/` and `operators/` to another; the author of the foundations does server.rs, main.rs, commands/, OpenAPI assembly, and everything else.

@@ -1,0 +1,150 @@
+//! Every setting there is, in one table.
+//!
+//! The command line's flags, the environment's names, the file's keys, the help text and the check
+//! for unknown names are all made from this table, so none of them can forget a setting or call it
+//! differently. A setting `hold_seconds_max` is `--hold-seconds-max`, `USHER_HOLD_SECONDS_MAX`, and
+//! in the file either `hold_seconds_max` or `seconds_max` in a table `[hold]`.
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its name in the file; the others follow from it.
+    pub key: &'static str,
+    /// What it is where nobody says anything. Empty means "not given".
+    pub default: &'static str,
+    /// What it does, for the help text: one sentence, with the unit.
+    pub help: &'static str,
+    /// Whether it must not be seen: no flag (other users see those), never printed.
+    pub secret: bool,
+}
+
+impl Setting {
+    /// The name in the environment.
+    pub fn env(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.key.to_ascii_uppercase())
+    }
+
+    /// The name on the command line, without its dashes.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+}
+
+/// What every name in the environment starts with.
+pub const ENV_PREFIX: &str = "USHER_";
+/// The variable that names the configuration file.
+pub const ENV_CONFIG: &str = "USHER_CONFIG";
+
+/// All settings, in the order of the help text.
+pub const SETTINGS: &[Setting] = &[
+    open("data_dir", "usher-data", "Directory that holds everything the server must not lose"),
+    open("listen", "127.0.0.1:8080", "Address for buyers and organisers"),
+    open("ops_listen", "127.0.0.1:9090", "Address for operators; keep it off the internet"),
+    open(
+        "public_url",
+        "",
+        "URL under which buyers and the payment provider reach `listen`; made from it where not given",
+    ),
+    secret("organiser_key", "Bearer key of organisers; made at the first start where not given"),
+    secret("operator_key", "Bearer key of operators; made at the first start where not given"),
+    secret(
+        "callback_secret",
+        "Secret that signs payment callbacks; made at the first start where not given",
+    ),
+    open("shards", "0", "Threads that own inventories; 0 is one per processor"),
+    open("http_workers", "0", "Threads that speak HTTP; 0 is one per processor"),
+    open("connections_max", "20000", "Connections per HTTP thread; more wait in the listen queue"),
+    open("streams_max", "20000", "Event streams at once; more get 503"),
+    open(
+        "rate_limit_per_second",
+        "0",
+        "Writes per second and buyer address before 429; 0 is no limit",
+    ),
+    open("hold_seconds_default", "600", "How long a hold lives where the show does not say"),
+    open("hold_seconds_max", "3600", "The longest that a show may let holds live"),
+    open("seats_per_hold_max", "20", "Seats or tickets that one hold may ask for, at most 32"),
+    open("pay_seconds", "900", "How long an order waits for its payment to start"),
+    open(
+        "pay_extension_seconds",
+        "600",
+        "The least time that starting a payment leaves for paying, once per order",
+    ),
+    open("lane_payments_capacity", "8192", "Payments and check-ins that may wait at one shard"),
+    open("lane_buyers_capacity", "8192", "Requests of buyers that may wait at one shard"),
+    open(
+        "lane_control_capacity",
+        "1024",
+        "Requests of organisers and operators that may wait at one shard",
+    ),
+    open("body_plan_bytes_max", "64000000", "Largest seating plan, in bytes, unpacked"),
+    open("body_admin_bytes_max", "4000000", "Largest other request of an organiser, in bytes"),
+    open("body_bytes_max", "65536", "Largest request of a buyer, in bytes"),
+    open("request_seconds_max", "10", "How long a request waits for its owner before 504"),
+    open("client_seconds_max", "5", "How long a client may take to send its request's head"),
+    open("keep_alive_seconds", "75", "How long an idle connection is kept"),
+    open("shutdown_seconds_max", "30", "How long requests may take to finish after SIGTERM"),
+    open(
+        "drain_seconds",
+        "0",
+        "How long to go on serving after SIGTERM with readiness failing, for load balancers to notice",
+    ),
+    open(
+        "cors_origins",
+        "",
+        "Origins that browsers may call from, comma-separated, or `*`; none where not given",
+    ),
+    open("tls_cert", "", "PEM file with the certificate chain; HTTPS and HTTP/2 where given"),
+    open("tls_key", "", "PEM file with the certificate's private key"),
+    open("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    open(
+        "log_level",
+        "info",
+        "`error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,usher_shards=debug`",
+    ),
+    open("sandbox_enabled", "true", "Whether payments go to the built-in sandbox provider"),
+    open(
+        "sandbox_delay_ms",
+        "50",
+        "How long the sandbox waits before it calls back, in milliseconds",
+    ),
+    open("sandbox_duplicate_share", "0", "Share of sandbox callbacks that are sent twice, 0 to 1"),
+    open("sandbox_loss_share", "0", "Share of sandbox callbacks that are never sent, 0 to 1"),
+    open(
+        "snapshot_journal_bytes",
+        "268435456",
+        "Journal growth after which a snapshot is written, in bytes",
+    ),
+    open(
+        "journal_generation_bytes",
+        "1073741824",
+        "Size at which the journal starts a new directory, in bytes",
+    ),
+    open(
+        "journal_keep_generations",
+        "2",
+        "Journal directories kept beyond those that recovery needs",
+    ),
+    open(
+        "journal_cache_bytes",
+        "67108864",
+        "Memory that the journal may use for its cache, in bytes",
+    ),
+    open(
+        "disk_reserve_bytes",
+        "67108864",
+        "Free space below which writes get 503, in bytes, beside two batches and a snapshot",
+    ),
+];
+
+const fn open(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, help, secret: false }
+}
+
+const fn secret(key: &'static str, help: &'static str) -> Setting {
+    Setting { key, default: "", help, secret: true }
+}
+
+/// The setting of this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}

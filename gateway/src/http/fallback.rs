@@ -1,0 +1,62 @@
+//! What no handler answers, as problems too.
+//!
+//! actix-web answers some things itself and tersely: no route, another method, a path that cannot
+//! be decoded. Those answers are replaced here, so that a client meets one form of error only.
+//! HEAD becomes GET before routing; the HTTP layer leaves the body out.
+
+use super::problem::{ApiError, Code};
+use actix_web::ResponseError as _;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use usher_wire::PROBLEM_MEDIA_TYPE;
+
+/// The longest path with its query, in bytes.
+const URI_BYTES_MAX: usize = 8_192;
+
+/// Answers in problems what no handler answers.
+pub async fn as_problem<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri_bytes > URI_BYTES_MAX {
+        let error = ApiError::new(Code::UriTooLong).limit(URI_BYTES_MAX as u64);
+        return Ok(request.into_response(error.error_response()).map_into_right_body());
+    }
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let response = next.call(request).await?;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || is_problem(&response) {
+        return Ok(response.map_into_left_body());
+    }
+    let allow = response.headers().get(ALLOW).cloned();
+    let (request, _) = response.into_parts();
+    let mut replaced = replacement(status, request.path()).error_response();
+    if let Some(allow) = allow {
+        replaced.headers_mut().insert(ALLOW, allow);
+    }
+    Ok(ServiceResponse::new(request, replaced).map_into_right_body())
+}
+
+fn is_problem<B>(response: &ServiceResponse<B>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_MEDIA_TYPE.as_bytes()))
+}
+
+fn replacement(status: StatusCode, path: &str) -> ApiError {
+    let code = match status {
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+        StatusCode::URI_TOO_LONG => Code::UriTooLong,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+        status if status.is_client_error() => Code::BadRequest,
+        _ => return ApiError::internal(format!("{status} at {path} without a reason")),
+    };
+    ApiError::new(code)
+}

@@ -1,0 +1,13 @@
+//! What every route shares: request ids, bodies with pointers to their faults, problems, keys.
+
+pub mod auth;
+pub mod body;
+pub mod fallback;
+pub mod problem;
+pub mod query;
+pub mod refusals;
+pub mod request_id;
+
+pub use body::Body;
+pub use problem::{ApiError, Code};
+pub use query::QueryOf;

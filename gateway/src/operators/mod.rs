@@ -1,0 +1,1 @@
+//! Operators. See the note in buyers/mod.rs about who writes what.

@@ -1,0 +1,1 @@
+//! Organisers. See the note in buyers/mod.rs about who writes what.

@@ -120,9 +120,10 @@ impl Lanes {
     }
 
     pub(crate) fn connect(&self, actor: Addr<ShardActor>) {
+        // Whoever came before could not wake it, so it is woken whatever the flag says.
+        actor.do_send(Wake);
         let connected = self.waker.actor.set(actor);
         assert!(connected.is_ok(), "one actor per shard");
-        self.wake();
     }
 
     /// The shard is about to look; whoever comes from now on must wake it again.

@@ -62,6 +62,7 @@ pub struct Runtime {
     arbiters: Vec<Arbiter>,
     writer: WriterHandle,
     writer_thread: JoinHandle<()>,
+    replica_thread: JoinHandle<()>,
     keeper_thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
 }
@@ -93,8 +94,9 @@ impl Runtime {
             (0..config.shards).map(|_| Lanes::new(config.lanes)).unzip();
         let lanes: Arc<Vec<_>> = Arc::new(lanes.into_iter().map(Arc::new).collect());
         let told = Told { lanes: lanes.clone(), on_fatal: on_fatal.clone() };
+        let (replica, replica_thread) =
+            replica::start(journal.reader(), snapshots.clone(), plans);
         let (writer, writer_thread) = writer::start(journal, Box::new(told));
-        let (replica, _) = replica::start(writer.reader(), snapshots.clone(), plans);
         let (refund_sender, refunds) = mpsc::unbounded_channel();
         let around = Surroundings {
             directory: directory.clone(),
@@ -151,6 +153,7 @@ impl Runtime {
             arbiters,
             writer,
             writer_thread,
+            replica_thread,
             keeper_thread,
             stop,
         })
@@ -173,7 +176,8 @@ impl Runtime {
         self.refunds.take()
     }
 
-    /// Stops: the shards first, then the writer after everything they submitted is durable.
+    /// Stops: the shards first, then the writer after everything they submitted is durable. After
+    /// that nobody has the journal open any more.
     pub fn stop(self) {
         self.router.drain();
         self.stop.store(true, Ordering::Relaxed);
@@ -184,9 +188,13 @@ impl Runtime {
             // A shard that panicked has been reported already.
             drop(arbiter.join());
         }
-        self.writer.send(WriterMessage::Stop);
-        drop(self.writer_thread.join());
+        // The keeper may be compacting, which takes both of the others.
         drop(self.keeper_thread.join());
+        self.writer.send(WriterMessage::Stop);
+        self.router.replica().stop();
+        for thread in [self.writer_thread, self.replica_thread] {
+            drop(thread.join());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
-use usher_persistence::{Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending};
+use usher_persistence::{Generation, GenerationInfo, Journal, JournalError, Pending};
 
 use crate::stats::JournalStats;
 
@@ -87,7 +87,6 @@ pub(crate) trait WriterEvents: Send {
 #[derive(Clone)]
 pub(crate) struct WriterHandle {
     sender: Sender<WriterMessage>,
-    reader: Arc<dyn JournalReader>,
     pub(crate) stats: Arc<JournalStats>,
 }
 
@@ -101,10 +100,6 @@ impl WriterHandle {
     pub(crate) fn send(&self, message: WriterMessage) {
         drop(self.sender.send(message));
     }
-
-    pub(crate) fn reader(&self) -> Arc<dyn JournalReader> {
-        self.reader.clone()
-    }
 }
 
 /// Starts the writer thread.
@@ -114,7 +109,7 @@ pub(crate) fn start(
 ) -> (WriterHandle, JoinHandle<()>) {
     let (sender, receiver) = bounded(SUBMISSIONS_MAX);
     let stats = Arc::new(JournalStats::new(journal.last_seq()));
-    let handle = WriterHandle { sender, reader: journal.reader(), stats: stats.clone() };
+    let handle = WriterHandle { sender, stats: stats.clone() };
     let mut writer = Writer { journal, events, receiver, stats };
     let thread = std::thread::Builder::new().name("usher-journal".into());
     let thread = thread.spawn(move || writer.run()).expect("a thread can be started");

@@ -1,16 +1,19 @@
 //! What happened, in order, read from the journal.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use usher_engine::inventory::Claim;
 use usher_engine::plan::SeatIx;
+use usher_engine::show::{OnSale, SeatRange};
 use usher_engine::{BuyerId, Event, HoldNo, InventoryId, ShowKey, Timestamp};
 use usher_persistence::codec::{decode_header, decode_record};
 
 use super::Replica;
 use crate::recovery::RecoveryError;
 
-/// What to look for. All that is set must match.
+/// What to look for. All that is set must match; what concerns the whole show (a pause, seats going
+/// on sale, more time for everybody) always does, since it is often the reason that is looked for.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryFilter {
     /// Records that concern this seat.
@@ -53,6 +56,7 @@ impl Replica {
     ) -> Result<Vec<HistoryRecord>, RecoveryError> {
         let mut found = std::collections::VecDeque::new();
         let mut failed = None;
+        let mut matched = HashSet::new();
         self.reader.read(self.reader.first_seq(), &mut |record| {
             let wanted = match decode_header(record.payload) {
                 Ok((id, at)) => id.show == show && filter.covers(at),
@@ -63,7 +67,7 @@ impl Replica {
             }
             match decode_record(record.payload, &*self.plans) {
                 Ok(decoded) => {
-                    if self.matches(filter, decoded.id, &decoded.events) {
+                    if self.matches(filter, decoded.id, &decoded.events, &mut matched) {
                         found.push_back(HistoryRecord {
                             seq: record.seq,
                             inventory: decoded.id,
@@ -86,13 +90,21 @@ impl Replica {
         failed.map_or(Ok(found.into()), Err)
     }
 
-    fn matches(&self, filter: &HistoryFilter, id: InventoryId, events: &[Event]) -> bool {
-        if filter.seat.is_none() && filter.hold.is_none() && filter.buyer.is_none() {
+    /// Whether a record is looked for. `matched` remembers the holds that were, since a hold that
+    /// ended long ago is known from its first record only.
+    fn matches(
+        &self,
+        filter: &HistoryFilter,
+        id: InventoryId,
+        events: &[Event],
+        matched: &mut HashSet<(InventoryId, HoldNo)>,
+    ) -> bool {
+        let by_hold = filter.seat.is_some() || filter.hold.is_some() || filter.buyer.is_some();
+        if !by_hold || events.iter().any(|event| concerns_everybody(event, filter.seat)) {
             return true;
         }
-        let holds: Vec<HoldNo> = events.iter().flat_map(holds_of).collect();
         let inventory = self.inventory(id);
-        let of_hold = |no: HoldNo| {
+        let mut of_hold = |no: HoldNo| {
             let hold = inventory.and_then(|inventory| inventory.hold(no));
             let seat_fits = filter.seat.is_none_or(|seat| {
                 let held = events.iter().any(|event| claims(event, no, seat));
@@ -102,9 +114,16 @@ impl Replica {
                 let held = events.iter().any(|event| is_by(event, no, buyer));
                 held || hold.is_some_and(|hold| hold.buyer == buyer)
             });
-            filter.hold.is_none_or(|wanted| wanted == (id, no)) && seat_fits && buyer_fits
+            let hold_fits = filter.hold.is_none_or(|wanted| wanted == (id, no));
+            let fits = matched.contains(&(id, no)) || (hold_fits && seat_fits && buyer_fits);
+            if fits {
+                matched.insert((id, no));
+            }
+            fits
         };
-        holds.into_iter().any(of_hold)
+        let holds: Vec<HoldNo> = events.iter().flat_map(holds_of).collect();
+        // Every one of them is looked at, so that each is remembered.
+        holds.into_iter().filter(|&no| of_hold(no)).count() > 0
     }
 }
 
@@ -124,6 +143,44 @@ fn claims(event: &Event, no: HoldNo, seat: SeatIx) -> bool {
 
 fn is_by(event: &Event, no: HoldNo, by: BuyerId) -> bool {
     matches!(event, Event::Held { hold, buyer, .. } if *hold == no && *buyer == by)
+}
+
+/// Whether an event concerns the whole show or, where it concerns seats, this one.
+fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
+    match event {
+        Event::ShowCreated { .. }
+        | Event::ShowChanged(_)
+        | Event::SaleMoved(_)
+        | Event::HoldsExtended { .. }
+        | Event::PutOnSale(OnSale::Everything | OnSale::Stock { .. }) => true,
+        Event::PutOnSale(OnSale::Seats(ranges)) => {
+            let covers = |range: &SeatRange, seat: SeatIx| {
+                (range.first.0..range.first.0 + range.count).contains(&seat.0)
+            };
+            seat.is_none_or(|seat| ranges.iter().any(|range| covers(range, seat)))
+        }
+        Event::OnSaleScheduled(_)
+        | Event::ScheduleTaken { .. }
+        | Event::Held { .. }
+        | Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Ordered { .. }
+        | Event::PaymentStarted { .. }
+        | Event::PaymentJoined { .. }
+        | Event::PaymentFailed { .. }
+        | Event::Paid { .. }
+        | Event::RefundDue { .. }
+        | Event::PaymentNoted { .. }
+        | Event::Refunded { .. }
+        | Event::Cancelled { .. }
+        | Event::TakenBack { .. }
+        | Event::CheckedIn { .. }
+        | Event::TermsSet(_)
+        | Event::Lent { .. }
+        | Event::Received { .. }
+        | Event::LoanSettled { .. }
+        | Event::Withdrawn { .. } => false,
+    }
 }
 
 /// The holds and orders that an event concerns.

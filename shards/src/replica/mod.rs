@@ -4,8 +4,13 @@
 //! hold up a live shard: lists, reports, history, audit. It never asks a shard for anything, so a
 //! sale does not notice it.
 
+mod audit;
 mod history;
+mod orders;
+mod report;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,12 +23,21 @@ use usher_persistence::{JournalReader, Snapshots};
 
 use crate::recovery::{RecoveryError, SharedPlans, State};
 
+pub use audit::{AtVersion, Recounted, ShowRecount};
 pub use history::{HistoryFilter, HistoryRecord};
+pub use orders::OrderPlace;
+pub use report::{Figures, ORDER_STATUSES, ShowFigures};
 
 /// Questions that may wait.
 const QUESTIONS_MAX: usize = 256;
 
-type Question = Box<dyn FnOnce(&mut Replica) + Send>;
+/// What the replica's thread is told.
+enum Question {
+    /// Answer this.
+    Ask(Box<dyn FnOnce(&mut Replica) + Send>),
+    /// End, and let go of the journal.
+    Stop,
+}
 
 /// The copy. See the module.
 pub struct Replica {
@@ -66,7 +80,7 @@ impl ReplicaHandle {
         &self,
         ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
     ) -> Result<T, ReplicaError> {
-        self.post(ask)?.await.map_err(|_| ReplicaError::Stopped)?
+        self.post(caught_up(ask))?.await.map_err(|_| ReplicaError::Stopped)?
     }
 
     /// As [`ReplicaHandle::ask`], for threads that may wait.
@@ -77,20 +91,24 @@ impl ReplicaHandle {
         &self,
         ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
     ) -> Result<T, ReplicaError> {
-        self.post(ask)?.blocking_recv().map_err(|_| ReplicaError::Stopped)?
+        self.post(caught_up(ask))?.blocking_recv().map_err(|_| ReplicaError::Stopped)?
+    }
+
+    /// Ends the replica's thread, after the questions that wait.
+    pub(crate) fn stop(&self) {
+        drop(self.questions.send(Question::Stop));
     }
 
     fn post<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&mut Replica) -> T + Send + 'static,
+        ask: impl FnOnce(&mut Replica) -> Result<T, RecoveryError> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, ReplicaError>>, ReplicaError> {
         let (reply, answer) = oneshot::channel();
-        let question: Question = Box::new(move |replica| {
-            let answer = replica.catch_up().map(|()| ask(replica)).map_err(ReplicaError::from);
+        let question = Box::new(move |replica: &mut Replica| {
             // Whoever asked may have gone away.
-            drop(reply.send(answer));
+            drop(reply.send(ask(replica).map_err(ReplicaError::from)));
         });
-        match self.questions.try_send(question) {
+        match self.questions.try_send(Question::Ask(question)) {
             Ok(()) => Ok(answer),
             Err(TrySendError::Full(_)) => Err(ReplicaError::Busy),
             Err(TrySendError::Disconnected(_)) => Err(ReplicaError::Stopped),
@@ -98,20 +116,34 @@ impl ReplicaHandle {
     }
 }
 
-/// Starts the replica's thread. It ends when the last handle is dropped.
+/// A question that is asked once the copy is up to date.
+fn caught_up<T>(
+    ask: impl FnOnce(&mut Replica) -> T,
+) -> impl FnOnce(&mut Replica) -> Result<T, RecoveryError> {
+    move |replica| {
+        replica.catch_up()?;
+        Ok(ask(replica))
+    }
+}
+
+/// Starts the replica's thread.
 pub(crate) fn start(
     reader: Arc<dyn JournalReader>,
     snapshots: Arc<dyn Snapshots>,
     plans: SharedPlans,
 ) -> (ReplicaHandle, JoinHandle<()>) {
-    let (questions, receiver): (_, Receiver<Question>) = bounded(QUESTIONS_MAX);
-    let mut replica =
-        Replica { state: None, orders: OrderIndex::new(), reader, snapshots, plans };
+    let (questions, receiver) = bounded(QUESTIONS_MAX);
+    let replica = Replica { state: None, orders: OrderIndex::new(), reader, snapshots, plans };
     let thread = std::thread::Builder::new().name("usher-replica".into());
-    let thread = thread
-        .spawn(move || receiver.iter().for_each(|question| question(&mut replica)))
-        .expect("a thread can be started");
+    let thread =
+        thread.spawn(move || run(replica, &receiver)).expect("a thread can be started");
     (ReplicaHandle { questions }, thread)
+}
+
+fn run(mut replica: Replica, questions: &Receiver<Question>) {
+    while let Ok(Question::Ask(question)) = questions.recv() {
+        question(&mut replica);
+    }
 }
 
 impl Replica {
@@ -120,6 +152,15 @@ impl Replica {
     /// # Errors
     /// See [`RecoveryError`].
     pub fn catch_up(&mut self) -> Result<(), RecoveryError> {
+        self.catch_up_seeing(&mut |_| {})
+    }
+
+    /// As [`Replica::catch_up`]; `see` is shown each inventory after every record that was applied
+    /// to it here, but not what a first load brings.
+    fn catch_up_seeing(
+        &mut self,
+        see: &mut dyn FnMut(&Inventory),
+    ) -> Result<(), RecoveryError> {
         let Some(state) = &mut self.state else {
             let (state, _) =
                 State::recover(self.snapshots.as_ref(), self.reader.as_ref(), &*self.plans)?;
@@ -130,6 +171,7 @@ impl Replica {
         let orders = &mut self.orders;
         state.catch_up(self.reader.as_ref(), &*self.plans, |inventory, events| {
             note_orders(orders, inventory, events);
+            see(inventory);
         })?;
         Ok(())
     }

@@ -407,7 +407,7 @@ fn money_is_recorded_even_where_there_is_no_show() {
     let due =
         Effect::Refund { order: HoldNo(0), reference: reference.clone(), amount: Cents(12_34) };
     let first = strays.run(&message("p1", PaymentVerdict::Success), moment(0));
-    assert_eq!(first.effects, [due.clone()]);
+    assert_eq!(first.effects, std::slice::from_ref(&due));
     let second = strays.run(&message("p1", PaymentVerdict::Success), moment(1));
     assert_eq!(second.effects, []);
     strays.run(&message("p2", PaymentVerdict::Failed), moment(2));

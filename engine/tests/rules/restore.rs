@@ -109,7 +109,8 @@ fn an_image_that_contradicts_itself_makes_no_inventory() {
     let stage = everything();
     let house = stage.house.live.image();
     let segment = stage.segments[0].live.image();
-    let rows: [(&str, &Image, fn(&mut Image), ImageError); 9] = [
+    type Row<'a> = (&'a str, &'a Image, fn(&mut Image), ImageError);
+    let rows: [Row<'_>; 9] = [
         (
             "a seat of no plan",
             &house,

@@ -2,7 +2,7 @@
 
 use usher_engine::command::{CheckIn, CounterSale, HoldRequest, OrderRequest, PaymentStart, Wish};
 use usher_engine::id::TicketNonce;
-use usher_engine::show::{NewShow, OnSale, SaleMove, ShowChange};
+use usher_engine::show::{NewShow, OnSale, SaleMove};
 use usher_engine::{
     BuyerId, Cents, Command, HoldNo, InventoryId, Outcome, Refusal, ShowKey, Timestamp,
 };
@@ -281,7 +281,8 @@ fn what_may_still_change_changes() {
 
 #[test]
 fn a_show_that_cannot_be_is_refused() {
-    let rows: [(&str, fn(&mut NewShow)); 14] = [
+    type Row = (&'static str, fn(&mut NewShow));
+    let rows: [Row; 14] = [
         ("a show needs seats, stock, or both", |show| {
             (show.plan, show.pools) = (None, Vec::new());
         }),
@@ -361,7 +362,7 @@ fn where_there_is_no_show_nothing_can_be_done() {
             scanned_at: None,
             scan: None,
         }),
-        Command::ChangeShow(Box::new(ShowChange::default())),
+        Command::ChangeShow(Box::default()),
         Command::MoveSale(SaleMove::Open),
         Command::PutOnSale { what: OnSale::Everything, at: None },
         Command::CounterSale(CounterSale {

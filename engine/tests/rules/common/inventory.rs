@@ -45,6 +45,12 @@ impl Watched {
         decision
     }
 
+    /// Goes on from an image, as after a restart.
+    pub(crate) fn restart(&mut self) {
+        self.compare();
+        self.live = Inventory::from_image(self.live.image()).expect("an image of our own");
+    }
+
     /// Counts afresh, and compares with the replayed inventory and one rebuilt from the image.
     pub(crate) fn compare(&mut self) {
         assert_clean(&self.live);

@@ -28,7 +28,7 @@ fn subject(plan: &SeatPlan, inventory: &Inventory, subject: Subject) -> String {
         Subject::Payment(no, place) => {
             let order = inventory.hold(no).and_then(|hold| hold.order.as_deref());
             let payment = order.and_then(|order| order.payments.get(place));
-            let payment = payment.map_or("no payment".into(), |p| self::payment(p));
+            let payment = payment.map_or("no payment".into(), payment_text);
             format!("{payment} for {}", order_status(inventory, no))
         }
         Subject::Ticket(no, index) => format!("ticket {}/{index} admitted", no.0),
@@ -52,7 +52,7 @@ pub(crate) fn hold(plan: &SeatPlan, inventory: &Inventory, no: HoldNo) -> String
 pub(crate) fn order(inventory: &Inventory, no: HoldNo) -> String {
     let order = inventory.hold(no).and_then(|hold| hold.order.as_deref());
     let payments = order.map_or(inventory.strays(), |order| &order.payments);
-    let payments: String = payments.iter().map(|p| format!(", {}", payment(p))).collect();
+    let payments: String = payments.iter().map(|p| format!(", {}", payment_text(p))).collect();
     format!("{}{payments}", order_status(inventory, no))
 }
 
@@ -66,7 +66,7 @@ fn order_status(inventory: &Inventory, no: HoldNo) -> String {
     }
 }
 
-fn payment(payment: &Payment) -> String {
+fn payment_text(payment: &Payment) -> String {
     let Payment { reference, amount, status } = payment;
     match status {
         PaymentStatus::Started => format!("{reference} Started"),

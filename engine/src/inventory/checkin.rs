@@ -38,10 +38,9 @@ impl Inventory {
             Some(scan) if scan.name.is_some() && scan.name == check_in.scan => {
                 Decision::replay(Subject::Ticket(no, index))
             }
-            Some(scan) => Decision::refuse(Refusal::AlreadyUsed {
-                at: scan.at,
-                gate: scan.gate.clone(),
-            }),
+            Some(scan) => {
+                Decision::refuse(Refusal::AlreadyUsed { at: scan.at, gate: scan.gate.clone() })
+            }
         }
     }
 }

@@ -149,10 +149,7 @@ impl Inventory {
     pub(super) fn choose(&self, wish: &Wish, now: Timestamp) -> Result<Choice, Refusal> {
         match (wish, &self.goods) {
             (Wish::Seats(seats), Goods::Seats(map)) => self.choose_exact(seats, map, now),
-            (
-                &Wish::BestAvailable { quantity, category, section, adjacent },
-                Goods::Seats(map),
-            ) => {
+            (&Wish::BestAvailable { quantity, category, section, adjacent }, Goods::Seats(map)) => {
                 let query = BestQuery { quantity, category, section, adjacent };
                 match map.best_available(&query) {
                     Some(seats) => Ok(found(Claim::Seats(seats.into_boxed_slice()))),

@@ -258,12 +258,12 @@ impl Inventory {
             hold.order.iter().flat_map(|order| &order.payments).map(|payment| (*no, payment))
         });
         let of_strays = self.strays.iter().map(|payment| (HoldNo(0), payment));
-        effects.extend(of_orders.chain(of_strays).filter_map(|(order, payment)| {
-            matches!(payment.status, PaymentStatus::RefundDue(_)).then(|| Effect::Refund {
-                order,
-                reference: payment.reference.clone(),
-                amount: payment.amount,
-            })
+        let is_due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
+        let due = of_orders.chain(of_strays).filter(|(_, payment)| is_due(payment));
+        effects.extend(due.map(|(order, payment)| Effect::Refund {
+            order,
+            reference: payment.reference.clone(),
+            amount: payment.amount,
         }));
         if let Goods::Stock(segment) = &self.goods {
             effects.extend(segment.open_loans.iter().map(|(&(borrower, number), &quantity)| {

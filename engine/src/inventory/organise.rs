@@ -222,11 +222,7 @@ fn check_prices(prices: &[Cents]) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_change(
-    change: &ShowChange,
-    terms: &Terms,
-    show: &ShowRecord,
-) -> Result<(), &'static str> {
+fn check_change(change: &ShowChange, terms: &Terms, show: &ShowRecord) -> Result<(), &'static str> {
     if let Some(prices) = &change.prices {
         if prices.len() != terms.prices.len() {
             return Err("each category of the plan needs exactly one price");

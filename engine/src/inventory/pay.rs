@@ -98,10 +98,7 @@ impl Inventory {
     fn failed(&self, message: &PaymentMessage, order: &Order) -> Decision {
         match order.payment(&message.reference).map(|payment| payment.status) {
             Some(PaymentStatus::Started) => Decision::done(
-                Event::PaymentFailed {
-                    order: message.order,
-                    reference: message.reference.clone(),
-                },
+                Event::PaymentFailed { order: message.order, reference: message.reference.clone() },
                 Subject::Order(message.order),
             ),
             _ => noted(message),
@@ -150,9 +147,8 @@ impl Inventory {
         match (&hold.claim, &self.goods) {
             (Claim::Seats(seats), Goods::Seats(map)) => {
                 let gone = |status| status != SeatStatus::Available;
-                let overdue = |seat| {
-                    map.owner(seat).is_some_and(|owner| self.is_overdue(HoldNo(owner), now))
-                };
+                let overdue =
+                    |seat| map.owner(seat).is_some_and(|owner| self.is_overdue(HoldNo(owner), now));
                 let gone = seats.iter().any(|&s| gone(map.status(s)) && !overdue(s));
                 if gone { Units::Gone } else { Units::There }
             }

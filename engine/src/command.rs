@@ -2,7 +2,7 @@
 
 use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::limits::UNITS_PER_HOLD_MAX;
-use crate::plan::{CategoryIx, SectionIx, SeatIx};
+use crate::plan::{CategoryIx, SeatIx, SectionIx};
 use crate::show::{NewShow, OnSale, SaleMove, SegmentTerms, ShowChange};
 use crate::time::Timestamp;
 

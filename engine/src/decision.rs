@@ -1,7 +1,7 @@
 //! What `execute` hands back: facts to record, something to answer, something to do afterwards.
 
-use crate::id::{HoldNo, PaymentRef};
 use crate::event::Event;
+use crate::id::{HoldNo, PaymentRef};
 use crate::money::Cents;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;

@@ -10,7 +10,9 @@ use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::inventory::{Claim, RefundCause};
 use crate::money::Cents;
 use crate::plan::SeatPlan;
-use crate::show::{NewPool, OnSale, SaleMove, Scheduled, SegmentTerms, ShowChange, ShowDetails, Terms};
+use crate::show::{
+    NewPool, OnSale, SaleMove, Scheduled, SegmentTerms, ShowChange, ShowDetails, Terms,
+};
 use crate::time::Timestamp;
 
 /// One fact about one inventory.

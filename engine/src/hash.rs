@@ -1,8 +1,9 @@
 //! A hasher that is the same at every start.
 //!
 //! The standard hasher draws a random key, which would make memory layout, and so timing and
-//! iteration, differ between a live run and its replay. Keys here are numbers that we made or hashes
-//! already, so one multiply and fold per word is enough (the folding of wyhash, Wang Yi 2019).
+//! iteration, differ between a live run and its replay. Keys here are numbers that we made or
+//! hashes already, so one multiply and fold per word is enough (the folding of wyhash, Wang Yi
+//! 2019).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -6,7 +6,8 @@ pub struct Cents(pub u64);
 
 impl Cents {
     /// The highest price that a single seat or ticket may have. Together with
-    /// [`crate::limits::UNITS_PER_HOLD_MAX`] it keeps every sum far from overflow and exact in JSON.
+    /// [`crate::limits::UNITS_PER_HOLD_MAX`] it keeps every sum far from overflow and exact in
+    /// JSON.
     pub const PRICE_MAX: Self = Self(1_000_000_000_000);
 
     /// This price for `quantity` units.

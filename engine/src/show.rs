@@ -244,7 +244,13 @@ pub struct Pool {
 impl Pool {
     /// What segment `segment` should know and have, as of `version`.
     #[must_use]
-    pub fn segment_terms(&self, terms: &Terms, version: u32, pool: u16, segment: u16) -> SegmentTerms {
+    pub fn segment_terms(
+        &self,
+        terms: &Terms,
+        version: u32,
+        pool: u16,
+        segment: u16,
+    ) -> SegmentTerms {
         SegmentTerms {
             pool,
             segment,

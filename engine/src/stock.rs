@@ -35,8 +35,8 @@ pub struct Segment {
     pub received: u64,
     /// Taken back by the organiser.
     pub withdrawn: u32,
-    /// Counts every moment at which `available` grew. Two equal readings with nothing free mean that
-    /// nothing was free in between.
+    /// Counts every moment at which `available` grew. Two equal readings with nothing free mean
+    /// that nothing was free in between.
     pub gains: u64,
     /// Loans that the borrower has not yet confirmed, by (borrower, number).
     pub open_loans: BTreeMap<(u16, u32), u32>,

@@ -1,5 +1,5 @@
-//! From what is on the disk to what is in memory: the newest whole snapshot, then every record after
-//! it. The shards at start and the replica later both come to life like this.
+//! From what is on the disk to what is in memory: the newest whole snapshot, then every record
+//! after it. The shards at start and the replica later both come to life like this.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -88,9 +88,9 @@ impl State {
         let plans = Remembered::new(plans);
         let newest = snapshots.newest()?;
         let mut figures = RecoveryFigures::default();
-        figures.snapshots_skipped.extend(
-            newest.skipped.iter().map(|s| format!("{}: {}", s.path.display(), s.reason)),
-        );
+        figures
+            .snapshots_skipped
+            .extend(newest.skipped.iter().map(|s| format!("{}: {}", s.path.display(), s.reason)));
         let mut state = Self::default();
         if let Some(mut snapshot) = newest.snapshot {
             state.load(snapshot.as_mut(), &plans)?;
@@ -154,8 +154,9 @@ impl State {
         mut after: impl FnMut(&Inventory, &[usher_engine::Event]),
     ) -> Result<(u64, u64), RecoveryError> {
         let (mut records, mut bytes, mut failed) = (0, 0, None);
-        reader.read(self.covers.seq + 1, &mut |record| {
-            match self.apply(&record, plans, &mut after) {
+        reader.read(
+            self.covers.seq + 1,
+            &mut |record| match self.apply(&record, plans, &mut after) {
                 Ok(()) => {
                     records += 1;
                     bytes += record.payload.len() as u64;
@@ -165,8 +166,8 @@ impl State {
                     failed = Some(error);
                     ControlFlow::Break(())
                 }
-            }
-        })?;
+            },
+        )?;
         failed.map_or(Ok((records, bytes)), Err)
     }
 
@@ -181,10 +182,8 @@ impl State {
             RecoveryError::Record { seq: record.seq, partition: record.partition, source }
         })?;
         let owned = self.partitions.entry(partition).or_insert_with(|| Partition::new(partition));
-        let inventory = owned
-            .inventories
-            .entry(decoded.id)
-            .or_insert_with(|| Inventory::vacant(decoded.id));
+        let inventory =
+            owned.inventories.entry(decoded.id).or_insert_with(|| Inventory::vacant(decoded.id));
         inventory.apply(&decoded.events, decoded.at);
         // Views of recovered inventories are published whole.
         inventory.drain_changes(|_, _| {});
@@ -209,9 +208,9 @@ fn images(mut payload: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
         if payload.is_empty() {
             return None;
         }
-        let split = payload.split_first_chunk::<4>().and_then(|(length, rest)| {
-            rest.split_at_checked(u32::from_le_bytes(*length) as usize)
-        });
+        let split = payload
+            .split_first_chunk::<4>()
+            .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize));
         payload = split.map_or(&[], |(_, rest)| rest);
         Some(split.map(|(image, _)| image))
     })

@@ -8,7 +8,9 @@ use tokio::sync::oneshot;
 use usher_engine::{Command, HoldNo, InventoryId, PartitionId, Refusal, ShowKey};
 
 use crate::lanes::Lanes;
-use crate::message::{Answer, CallError, Counted, Envelope, PeerMessage, Reply, Request, Unavailable};
+use crate::message::{
+    Answer, CallError, Counted, Envelope, PeerMessage, Reply, Request, Unavailable,
+};
 use crate::replica::ReplicaHandle;
 use crate::route::Routes;
 use crate::stats::{JournalFigures, RecoveryFigures, ShardStats};
@@ -59,8 +61,8 @@ impl Router {
     /// rests on is durable.
     ///
     /// # Errors
-    /// A refusal; [`CallError::Unavailable`], and nothing happened; or [`CallError::OutcomeUnknown`]
-    /// when no answer came in time.
+    /// A refusal; [`CallError::Unavailable`], and nothing happened; or
+    /// [`CallError::OutcomeUnknown`] when no answer came in time.
     pub async fn execute(&self, id: InventoryId, command: Command) -> Result<Answer, CallError> {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(CallError::Unavailable(Unavailable::Draining));
@@ -222,11 +224,7 @@ impl Router {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    async fn ask_for_answer(
-        &self,
-        id: InventoryId,
-        request: Request,
-    ) -> Result<Answer, CallError> {
+    async fn ask_for_answer(&self, id: InventoryId, request: Request) -> Result<Answer, CallError> {
         match self.ask(id, request).await? {
             Reply::Done(answer) => Ok(*answer),
             Reply::Refused(refusal) => Err(refusal.into()),

@@ -94,8 +94,7 @@ impl Runtime {
             (0..config.shards).map(|_| Lanes::new(config.lanes)).unzip();
         let lanes: Arc<Vec<_>> = Arc::new(lanes.into_iter().map(Arc::new).collect());
         let told = Told { lanes: lanes.clone(), on_fatal: on_fatal.clone() };
-        let (replica, replica_thread) =
-            replica::start(journal.reader(), snapshots.clone(), plans);
+        let (replica, replica_thread) = replica::start(journal.reader(), snapshots.clone(), plans);
         let (writer, writer_thread) = writer::start(journal, Box::new(told));
         let (refund_sender, refunds) = mpsc::unbounded_channel();
         let around = Surroundings {
@@ -223,12 +222,7 @@ fn publish_state(directory: &Arc<Directory>, state: &State) {
 }
 
 /// Gives every partition to the shard that the routes name.
-fn spread(
-    state: &mut State,
-    around: &Surroundings,
-    shards: usize,
-    clock: &dyn Clock,
-) -> Vec<Core> {
+fn spread(state: &mut State, around: &Surroundings, shards: usize, clock: &dyn Clock) -> Vec<Core> {
     let mut cores: Vec<Core> = (0..shards)
         .map(|index| {
             let mut seed = [0; 32];

@@ -1,8 +1,8 @@
 //! The journal writer: one thread that makes the batches of all shards durable.
 //!
 //! A group forms from what is waiting, never from a timer: while one group is being flushed the
-//! next one collects in the channel. One flush serves all shards. A failed flush is fatal: nobody is
-//! told anything any more, and the process must end and recover from the disk.
+//! next one collects in the channel. One flush serves all shards. A failed flush is fatal: nobody
+//! is told anything any more, and the process must end and recover from the disk.
 
 use std::ops::Range;
 use std::sync::Arc;

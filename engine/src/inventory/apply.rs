@@ -1,5 +1,5 @@
-//! Carrying out what was decided. The same code runs live and in replay; it cannot fail, and what it
-//! asserts can only be broken by a bug or by a journal that is not ours.
+//! Carrying out what was decided. The same code runs live and in replay; it cannot fail, and what
+//! it asserts can only be broken by a bug or by a journal that is not ours.
 
 use super::{
     Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, Payment,

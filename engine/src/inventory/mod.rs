@@ -112,7 +112,8 @@ impl Inventory {
     }
 
     /// Decides about a command at `now` without changing anything. The caller records the events,
-    /// applies them with [`Inventory::apply`] at the same moment, and answers when they are durable.
+    /// applies them with [`Inventory::apply`] at the same moment, and answers when they are
+    /// durable.
     #[must_use]
     pub fn execute(&self, command: &Command, now: Timestamp) -> Decision {
         let now = now.max(self.last_at);

@@ -52,8 +52,7 @@ impl Core {
         let at = self.now;
         self.record(id, events, at);
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
-        let inventory =
-            partition.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
+        let inventory = partition.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
         inventory.apply(events, at);
         self.handles.entry(id).or_default();
         self.touched.push(id);

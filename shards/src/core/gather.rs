@@ -118,9 +118,7 @@ impl Core {
             return;
         }
         self.loans_sent_at = self.now;
-        let lending = |inventory: &usher_engine::Inventory| {
-            matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty())
-        };
+        let lending = |inventory: &usher_engine::Inventory| matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty());
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
         let donors: Vec<_> =
             inventories.filter(|inventory| lending(inventory)).map(|i| i.id()).collect();

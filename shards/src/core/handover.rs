@@ -1,7 +1,8 @@
 //! Moving a partition to another shard while it sells.
 //!
-//! Freeze it (what arrives waits), let everything recorded become durable, hand the value over, flip
-//! the route. What still arrives here afterwards is forwarded, what arrives there too early waits.
+//! Freeze it (what arrives waits), let everything recorded become durable, hand the value over,
+//! flip the route. What still arrives here afterwards is forwarded, what arrives there too early
+//! waits.
 
 use tokio::sync::oneshot;
 use usher_engine::{Command, InventoryId, PartitionId};
@@ -43,12 +44,7 @@ impl Core {
         }
     }
 
-    pub(super) fn start_leaving(
-        &mut self,
-        id: PartitionId,
-        to: usize,
-        done: oneshot::Sender<()>,
-    ) {
+    pub(super) fn start_leaving(&mut self, id: PartitionId, to: usize, done: oneshot::Sender<()>) {
         let is_here = self.partitions.contains_key(&id) && !self.leaving.contains_key(&id);
         if !is_here || to == self.index {
             // Nothing to do, or being done; dropping `done` says that it was not done for this one.

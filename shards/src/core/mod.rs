@@ -138,8 +138,8 @@ struct Handle {
 }
 
 impl Core {
-    /// A shard that owns nothing yet. `seed` feeds ticket codes and must be unpredictable outside of
-    /// simulations.
+    /// A shard that owns nothing yet. `seed` feeds ticket codes and must be unpredictable outside
+    /// of simulations.
     #[must_use]
     pub fn new(index: usize, around: Surroundings, now: Timestamp, seed: [u8; 32]) -> Self {
         Self {
@@ -259,7 +259,6 @@ impl Core {
     pub fn take_outgoing(&mut self) -> Option<(usize, PeerMessage)> {
         self.outgoing.pop_front()
     }
-
 
     /// Whether nothing waits to become durable.
     #[must_use]

@@ -1,5 +1,5 @@
-//! Turning changed inventories into views. What is published is captured at the end of the turn that
-//! made it, and published when that turn is durable.
+//! Turning changed inventories into views. What is published is captured at the end of the turn
+//! that made it, and published when that turn is durable.
 
 use std::sync::Arc;
 

@@ -175,7 +175,10 @@ impl PoolOf<'_> {
     /// is confirmed, so some of the open ones have arrived.
     fn travelling(&self) -> u64 {
         let loans = self.segments.iter().flat_map(|(donor, segment)| {
-            segment.open_loans.iter().map(move |(&(to, number), &count)| (*donor, to, number, count))
+            segment
+                .open_loans
+                .iter()
+                .map(move |(&(to, number), &count)| (*donor, to, number, count))
         });
         let on_its_way = |&(donor, to, number, _): &(u16, u16, u32, u32)| {
             self.segments.get(&to).is_none_or(|borrower| !borrower.has_taken(donor, number))

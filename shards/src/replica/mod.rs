@@ -135,8 +135,7 @@ pub(crate) fn start(
     let (questions, receiver) = bounded(QUESTIONS_MAX);
     let replica = Replica { state: None, orders: OrderIndex::new(), reader, snapshots, plans };
     let thread = std::thread::Builder::new().name("usher-replica".into());
-    let thread =
-        thread.spawn(move || run(replica, &receiver)).expect("a thread can be started");
+    let thread = thread.spawn(move || run(replica, &receiver)).expect("a thread can be started");
     (ReplicaHandle { questions }, thread)
 }
 
@@ -157,10 +156,7 @@ impl Replica {
 
     /// As [`Replica::catch_up`]; `see` is shown each inventory after every record that was applied
     /// to it here, but not what a first load brings.
-    fn catch_up_seeing(
-        &mut self,
-        see: &mut dyn FnMut(&Inventory),
-    ) -> Result<(), RecoveryError> {
+    fn catch_up_seeing(&mut self, see: &mut dyn FnMut(&Inventory)) -> Result<(), RecoveryError> {
         let Some(state) = &mut self.state else {
             let (state, _) =
                 State::recover(self.snapshots.as_ref(), self.reader.as_ref(), &*self.plans)?;

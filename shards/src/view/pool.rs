@@ -112,8 +112,8 @@ impl SegmentBoard {
             let before = self.sequence.load(Ordering::Acquire);
             let cells = self.cells.each_ref().map(|cell| cell.load(Ordering::Acquire));
             if before % 2 == 0 && self.sequence.load(Ordering::Acquire) == before {
-                let [available, held, sold, blocked, in_transit, gains, terms_version, version, withdrawn] =
-                    cells;
+                let [available, held, sold, blocked, in_transit, rest @ ..] = cells;
+                let [gains, terms_version, version, withdrawn] = rest;
                 return SegmentFigures {
                     available,
                     held,

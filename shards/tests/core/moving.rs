@@ -22,8 +22,7 @@ fn nothing_is_lost_on_the_way() {
     world.open_show(show(100, None));
     let mut sold = Vec::new();
     for n in 0..60_u32 {
-        let mut waiting =
-            world.ask(HOUSE, Request::Execute(hold_seats(u128::from(n), &[n])));
+        let mut waiting = world.ask(HOUSE, Request::Execute(hold_seats(u128::from(n), &[n])));
         let to = n as usize % 3;
         let _moved = start_move(&mut world, to);
         world.settle();

@@ -157,9 +157,7 @@ impl World {
 
     pub(crate) fn open_show(&mut self, show: NewShow) {
         let house = InventoryId::house(SHOW);
-        for command in
-            [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)]
-        {
+        for command in [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)] {
             let reply = self.run(house, command);
             assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
         }
@@ -185,7 +183,6 @@ pub(crate) fn hold_stock(buyer: u128, quantity: u32) -> Command {
 fn hold(buyer: u128, wish: Wish) -> Command {
     Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key: None })
 }
-
 
 /// A show with one row of `seats` seats, and one pool where `stock` is given.
 pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {

@@ -88,8 +88,7 @@ fn new_show() -> NewShow {
         hold_ms: 600_000,
         prices: vec![Cents(100)],
     };
-    let pool =
-        NewPool { name: "standing".into(), quantity: 1_000, price: Cents(50), segments: 8 };
+    let pool = NewPool { name: "standing".into(), quantity: 1_000, price: Cents(50), segments: 8 };
     NewShow { details, terms, plan: Some(plan()), pools: vec![pool] }
 }
 

@@ -222,6 +222,9 @@ pub enum Damage {
     /// A generation is missing.
     #[error("generation {0} is missing")]
     MissingGeneration(Generation),
+    /// `usher journal cut` was interrupted.
+    #[error("a cut was interrupted: run `usher journal cut` again to finish it")]
+    UnfinishedCut,
     /// sled could not open or read the database.
     #[error("sled gave up: {0}")]
     Store(String),
@@ -257,9 +260,9 @@ pub enum JournalError {
     },
     /// The journal is not whole. It is left untouched.
     #[error(
-        "journal is damaged: {place}: {damage}. Nothing was changed. Keep a copy of the data \
-         directory, look with `usher journal verify`, then restore a backup, or accept the loss \
-         of everything behind the last good record with `usher journal cut`"
+        "journal is damaged: {place}: {damage}. Not starting on it. Keep a copy of the data \
+         directory, look with `usher journal verify`, then restore a backup, or go on from the \
+         last good record with `usher journal cut`"
     )]
     Damaged {
         /// Where.

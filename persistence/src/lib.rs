@@ -9,13 +9,16 @@
 //!   compaction ───────► snapshots ──────────────────────► snapshots/             the state at a sequence
 //!   upload ───────────► plans ──────────────────────────► plans/                 immutable seating plans
 //!   contacts ─────────► seal ───────────────────────────► keys/                  a key per buyer
+//!   operator ─────────► check: verify, cut, backup, restore
 //! ```
 //!
 //! Everything here deals in bytes. `frame` gives a record its checksum and its link to the one
 //! before. Keys lie apart from journal and snapshots: destroying one makes what it sealed
 //! unreadable in every copy of them.
 
+pub mod check;
 pub mod codec;
+pub mod data_dir;
 pub mod disk;
 pub mod frame;
 pub mod journal;
@@ -25,6 +28,7 @@ pub mod seal;
 pub mod sled_journal;
 pub mod snapshots;
 
+pub use data_dir::DataDir;
 pub use disk::{DiskError, Reserve, free_bytes};
 pub use frame::{Chain, FrameError, Record};
 pub use journal::{

@@ -4,6 +4,7 @@
 //!   journal/
 //!     lock                     held while open
 //!     acknowledged             the last acknowledged sequence, a lower bound
+//!     rescue                   the end of the newest database, while sled opens it
 //!     00000001/  manifest      where this generation begins, its salt (two copies)
 //!                db            sled's data: chunks of at most 7 KiB under big-endian keys
 //!                conf, snap.*  sled's
@@ -24,21 +25,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
-use crate::disk::{At, create_dir_durable, lock_dir, rename_durable, sync_dir, with_suffix};
+use crate::disk::{
+    At, DiskError, create_dir_durable, lock_dir, rename_durable, sync_dir, with_suffix,
+};
 use crate::frame::Chain;
 use crate::journal::{
     Appended, BATCH_BYTES_MAX, Generation, GenerationInfo, Journal, JournalError, JournalReader,
     Pending, Place, RecoveryReport,
 };
 
-mod chunk;
-mod manifest;
-mod raw;
+pub(crate) mod chunk;
+pub(crate) mod manifest;
+pub(crate) mod raw;
+pub(crate) mod raw_batches;
 mod reader;
-mod recover;
-mod store;
-mod walk;
-mod watermark;
+pub(crate) mod recover;
+pub(crate) mod store;
+pub(crate) mod walk;
+pub(crate) mod watermark;
 
 use chunk::BatchId;
 use manifest::{Manifest, generation_dir};
@@ -48,6 +52,11 @@ use watermark::Watermark;
 
 /// What a generation is called while it is being removed.
 const REMOVING_SUFFIX: &str = ".removing";
+
+/// What a generation is called that a cut has written and not yet put in its place.
+pub(crate) const CUT_SUFFIX: &str = ".cut";
+/// The file that keeps the end of the newest database while sled opens it.
+pub(crate) const RESCUE_FILE: &str = "rescue";
 
 /// How to open a journal.
 #[derive(Clone, Debug)]
@@ -120,6 +129,9 @@ impl SledJournal {
             return Err(JournalError::InUse(options.dir));
         };
         finish_removals(&options.dir)?;
+        if let Some(cut_dir) = interrupted_cuts(&options.dir)?.pop() {
+            return Err(recover::unfinished_cut(cut_dir));
+        }
         let watermark = Watermark::open(&options.dir)?;
         let acknowledged = watermark.read()?;
         let mut manifests = recover::manifests(&options.dir)?;
@@ -354,8 +366,20 @@ fn begin_generation(
     Ok(OpenGeneration::new(dir, manifest, store, start.seq()))
 }
 
+/// Directories that an interrupted cut left.
+pub(crate) fn interrupted_cuts(journal: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(journal).at("list", journal)? {
+        let path = entry.at("list", journal)?.path();
+        if path.to_string_lossy().ends_with(CUT_SUFFIX) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// Stores all chunks of a batch; nothing is durable yet.
-fn insert_batch(
+pub(crate) fn insert_batch(
     store: &Store,
     batch: BatchId,
     frames: &[u8],

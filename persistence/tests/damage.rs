@@ -1,13 +1,15 @@
 //! Damage to the files of a closed journal, made at random places.
 //!
 //! Whatever is flipped or torn off, opening gives back everything that was acknowledged or refuses
-//! with a message; never less, and never a panic that leaves the crate. A failure prints its seed.
+//! with a message; never less, and never a panic that leaves the crate. After a refusal `cut` gives
+//! a journal that opens. A failure prints its seed.
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use usher_persistence::check;
 use usher_persistence::{Journal, JournalError, Pending, SledJournal, SledOptions};
 
 /// Time that one test spends on tries, at most; a few hundred fit on a slow disk.
@@ -53,18 +55,16 @@ fn build(dir: &Path) -> u64 {
     journal.last_seq()
 }
 
-/// Everything, or an error that names a place or a file.
-fn everything_or_refused(dir: &Path, last_seq: u64) -> Result<(), JournalError> {
-    let (journal, report) = SledJournal::open(SledOptions::new(dir))?;
+/// Opens and reads all of it: what was written, without a gap. Returns the last sequence.
+fn read_back(dir: &Path) -> Result<u64, JournalError> {
+    let (journal, _) = SledJournal::open(SledOptions::new(dir))?;
     let mut next = 1;
-    let read = journal.reader().read(1, &mut |record| {
+    journal.reader().read(1, &mut |record| {
         assert_eq!(record.seq, next);
         assert!(record.payload == payload(next), "record {next} has another payload");
         next += 1;
         ControlFlow::Continue(())
-    })?;
-    assert_eq!(read, last_seq, "records are missing, report {report:?}");
-    Ok(())
+    })
 }
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {
@@ -94,8 +94,8 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// Damages copies of one journal until patience ends; returns tries and refusals.
-fn try_damage(seed: u64, damage: fn(&mut Vec<u8>, &mut Random)) -> (u64, u64) {
+/// Damages copies of one journal until patience ends.
+fn try_damage(seed: u64, damage: fn(&mut Vec<u8>, &mut Random)) {
     // sled's panics become errors here, and their text would drown everything else.
     std::panic::set_hook(Box::new(|panic| {
         if panic.location().is_some_and(|at| !at.file().contains("sled-0")) {
@@ -105,7 +105,7 @@ fn try_damage(seed: u64, damage: fn(&mut Vec<u8>, &mut Random)) -> (u64, u64) {
     let root = tempfile::tempdir().unwrap();
     let whole = root.path().join("whole");
     let last_seq = build(&whole);
-    everything_or_refused(&whole, last_seq).unwrap();
+    assert_eq!(read_back(&whole).unwrap(), last_seq);
     // As it lies after kill -9 and after an orderly end alike: sled's state file may be there.
     let names: Vec<PathBuf> = files_below(&whole)
         .into_iter()
@@ -113,7 +113,7 @@ fn try_damage(seed: u64, damage: fn(&mut Vec<u8>, &mut Random)) -> (u64, u64) {
         .collect();
     let databases: Vec<&PathBuf> = names.iter().filter(|name| name.ends_with("db")).collect();
     let started = Instant::now();
-    let (mut tries, mut refusals) = (0, 0);
+    let (mut tries, mut refusals, mut mended) = (0, 0, 0);
     while tries < TRIES && started.elapsed() < PATIENCE {
         let mut random = Random(seed + tries);
         // Most tries go to the data, the rest to every other file that is there.
@@ -127,48 +127,55 @@ fn try_damage(seed: u64, damage: fn(&mut Vec<u8>, &mut Random)) -> (u64, u64) {
         let mut bytes = fs::read(copy.join(name)).unwrap();
         damage(&mut bytes, &mut random);
         fs::write(copy.join(name), bytes).unwrap();
+        let seed = seed + tries;
         // A second start must not lose what the first refused.
+        let mut is_refused = false;
         for start in 1..=2 {
-            if let Err(error) = everything_or_refused(&copy, last_seq) {
-                refusals += 1;
-                let message = error.to_string();
-                let names_it = message.contains(copy.to_str().unwrap());
-                assert!(names_it, "seed {}, start {start}: {message}", seed + tries);
+            match read_back(&copy) {
+                Ok(read) => assert_eq!(read, last_seq, "seed {seed}, start {start}: records lost"),
+                Err(error) => {
+                    let message = error.to_string();
+                    let names_it = message.contains(copy.to_str().unwrap());
+                    assert!(names_it, "seed {seed}, start {start}: {message}");
+                    is_refused = true;
+                }
             }
+        }
+        if is_refused {
+            refusals += 1;
+            let cut = check::cut(&copy, None);
+            let report = cut.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            mended += u64::from(report.last_seq == last_seq);
+            assert_eq!(read_back(&copy).unwrap(), report.last_seq, "seed {seed}: after the cut");
         }
         fs::remove_dir_all(&copy).unwrap();
         tries += 1;
     }
-    (tries, refusals)
+    println!("{tries} tries, {refusals} refused, {mended} of them mended without loss");
+    assert!(tries >= 20 && refusals > 0 && mended > 0);
 }
 
 #[test]
 fn flipped_bits_refuse_or_give_back_everything() {
-    let (tries, refusals) = try_damage(1_000, |bytes, random| {
+    try_damage(1_000, |bytes, random| {
         let at = random.below(bytes.len());
         bytes[at] ^= 1 << random.below(8);
     });
-    println!("{tries} flips, {refusals} refused starts");
-    assert!(tries >= 20 && refusals > 0, "{tries} tries, {refusals} refusals");
 }
 
 #[test]
 fn lost_sectors_refuse_or_give_back_everything() {
-    let (tries, refusals) = try_damage(2_000, |bytes, random| {
+    try_damage(2_000, |bytes, random| {
         let start = random.below(bytes.len()) / 512 * 512;
         let end = (start + 512 * (1 + random.below(8))).min(bytes.len());
         bytes[start..end].fill(0);
     });
-    println!("{tries} losses, {refusals} refused starts");
-    assert!(tries >= 20 && refusals > 0, "{tries} tries, {refusals} refusals");
 }
 
 #[test]
 fn shortened_files_refuse_or_give_back_everything() {
-    let (tries, refusals) = try_damage(3_000, |bytes, random| {
+    try_damage(3_000, |bytes, random| {
         let length = random.below(bytes.len());
         bytes.truncate(length);
     });
-    println!("{tries} cuts, {refusals} refused starts");
-    assert!(tries >= 20 && refusals > 0, "{tries} tries, {refusals} refusals");
 }

@@ -78,7 +78,7 @@ impl BatchId {
     }
 
     /// Payload bytes of chunk `index`.
-    fn payload_bytes(self, index: u16) -> usize {
+    pub(crate) fn payload_bytes(self, index: u16) -> usize {
         let before = usize::from(index) * CHUNK_PAYLOAD_BYTES;
         (self.bytes as usize - before).min(CHUNK_PAYLOAD_BYTES)
     }

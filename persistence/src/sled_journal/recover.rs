@@ -29,20 +29,17 @@ use super::manifest::{Manifest, generation_dir, list_generations};
 use super::raw::{self, RawTail};
 use super::store::{DATA_FILE, Store, StoreError};
 use super::walk::{self, Partial, WalkError};
-use super::{OpenGeneration, insert_batch};
-
-/// The file that keeps the end of the newest database while sled opens it.
-const RESCUE_FILE: &str = "rescue";
+use super::{OpenGeneration, RESCUE_FILE, insert_batch};
 
 /// All generations open, the chain at their end, and what was done to get there.
-pub(crate) struct Recovered {
-    pub(crate) generations: Vec<OpenGeneration>,
-    pub(crate) chain: Chain,
-    pub(crate) report: RecoveryReport,
+pub(super) struct Recovered {
+    pub(super) generations: Vec<OpenGeneration>,
+    pub(super) chain: Chain,
+    pub(super) report: RecoveryReport,
 }
 
 /// Opens all generations of a journal that has at least one.
-pub(crate) fn recover(
+pub(super) fn recover(
     journal: &Path,
     manifests: Vec<Manifest>,
     acknowledged: Option<u64>,
@@ -234,6 +231,14 @@ fn remove_if_there(path: &Path) -> Result<(), DiskError> {
 pub(crate) fn all_lost(journal: &Path, acknowledged: u64) -> JournalError {
     let place = place(&generation_dir(journal, Generation(1)), Generation(1), DATA_FILE);
     damaged(place, Damage::AcknowledgedLost { acknowledged, recovered: 0 })
+}
+
+/// An operator's cut was interrupted, and the journal is between two states.
+pub(crate) fn unfinished_cut(cut_dir: PathBuf) -> JournalError {
+    let name = cut_dir.file_stem().and_then(|name| name.to_str());
+    let generation = Generation(name.and_then(|name| name.parse().ok()).unwrap_or(0));
+    let place = Place { generation, file: cut_dir, key: None, offset: None, good_seq: 0 };
+    damaged(place, Damage::UnfinishedCut)
 }
 
 /// A generation does not begin where the one before it ends.

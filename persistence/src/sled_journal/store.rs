@@ -22,7 +22,8 @@ use super::chunk::{Key, VALUE_BYTES_MAX};
 /// The file of a database that holds the data.
 pub(crate) const DATA_FILE: &str = "db";
 const CONFIG_FILE: &str = "conf";
-const BLOB_DIR: &str = "blobs";
+/// Where sled puts values that are too large for its log. There must be none.
+pub(crate) const BLOB_DIR: &str = "blobs";
 /// A database that was just closed in this process keeps its lock for a moment.
 const LOCK_PATIENCE: u32 = 200;
 

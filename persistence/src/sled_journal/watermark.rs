@@ -37,6 +37,15 @@ impl Watermark {
         Ok(Self { path, file })
     }
 
+    /// The last sequence noted in a journal directory, without touching it.
+    pub(crate) fn peek(journal: &Path) -> Result<Option<u64>, DiskError> {
+        let path = journal.join(NAME);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => Self { file: other.at("open", &path)?, path }.read(),
+        }
+    }
+
     /// The last sequence noted; `None` where there is no readable note.
     pub(crate) fn read(&self) -> Result<Option<u64>, DiskError> {
         let mut bytes = [0; BYTES];

@@ -20,6 +20,8 @@
 mod events;
 mod image;
 mod layout;
+mod values;
+
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +44,9 @@ pub const IMAGE_VERSION: u8 = 1;
 
 /// Events for which there is room before they were read. A record has rarely more than three.
 const EVENTS_AHEAD_MAX: usize = 4;
+
+/// A payload behind its version, read up to somewhere.
+type Payload<'a> = Deserializer<ReadRefReader<'a, [u8]>>;
 
 /// Where seating plans come from. They are kept on their own, once, since they never change.
 pub trait PlanSource {
@@ -180,7 +185,7 @@ fn write<T: OnDisk>(value: &T, out: &mut Vec<u8>) {
 }
 
 /// Checks the version and stands before what follows it.
-fn open(bytes: &[u8], known: u8) -> Result<Deserializer<ReadRefReader<'_, [u8]>>, CodecError> {
+fn open(bytes: &[u8], known: u8) -> Result<Payload<'_>, CodecError> {
     let (&found, rest) = bytes.split_first().ok_or(CodecError::Empty)?;
     if found != known {
         return Err(CodecError::UnknownVersion { found, known });
@@ -189,7 +194,7 @@ fn open(bytes: &[u8], known: u8) -> Result<Deserializer<ReadRefReader<'_, [u8]>>
 }
 
 /// Makes sure that nothing follows: only there is no marker to be read.
-fn close(from: &mut Deserializer<ReadRefReader<'_, [u8]>>) -> Result<(), CodecError> {
+fn close(from: &mut Payload<'_>) -> Result<(), CodecError> {
     match bool::deserialize(from) {
         Err(DecodeError::InvalidMarkerRead(_)) => Ok(()),
         Ok(_) | Err(_) => Err(CodecError::BytesLeft),

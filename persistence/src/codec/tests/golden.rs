@@ -210,3 +210,21 @@ fn segment() -> Image {
         strays: vec![],
     }
 }
+
+/// What people read about the format must be the format.
+#[test]
+fn the_page_lists_every_event_under_its_tag() {
+    let page = include_str!("../../../../docs/JOURNAL_FORMAT.md");
+    for (name, event) in samples::events() {
+        let mut payload = Vec::new();
+        let none: &[Event] = &[];
+        encode_record(InventoryId::house(SHOW), NOW, none, &mut payload);
+        let event_at = payload.len();
+        payload.clear();
+        encode_record(InventoryId::house(SHOW), NOW, &[event.clone()], &mut payload);
+        let shown = format!("{event:?}");
+        let variant = shown.split([' ', '(']).next().expect("a name");
+        let line = format!("| {} | `{variant}` |", payload[event_at + 1]);
+        assert!(page.contains(&line), "no line for {name}: {line}");
+    }
+}

@@ -261,9 +261,9 @@ impl Sale {
         Self { inventory: Inventory::vacant(id), records: Vec::new(), now: NOW }
     }
 
-    /// A second later, does what is asked and records it.
+    /// A tenth of a second later, does what is asked and records it.
     fn run(&mut self, command: &Command) -> Decision {
-        self.now = self.now.plus_ms(1_000);
+        self.now = self.now.plus_ms(100);
         let decision = self.inventory.execute(command, self.now);
         if !decision.events.is_empty() {
             let mut payload = Vec::new();

@@ -1,0 +1,98 @@
+//! A witness from outside: the kernel's view of when a batch was flushed.
+//!
+//! A child appends and prints each acknowledgement while `strace` writes down its calls. Between
+//! the last write to the database file and the acknowledgement there must be an `fdatasync` of
+//! that file that returned 0. Take the `fdatasync` out of the journal and this test fails.
+//!
+//! Needs `strace`, which `scripts/test` installs; without it the test says so and passes.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use usher_persistence::{Journal, Pending, SledJournal, SledOptions};
+
+const DIR: &str = "USHER_WITNESS_TEST_DIR";
+const SIZES: [usize; 6] = [100, 1_000, 7_000, 50_000, 200_000, 1_000_000];
+
+/// The process that is watched; not a test on its own.
+#[test]
+#[ignore = "run by the test that watches it"]
+fn child() {
+    let dir = std::env::var(DIR).expect("the directory to append in");
+    let (mut journal, _) = SledJournal::open(SledOptions::new(dir)).expect("open");
+    let mut out = std::io::stdout().lock();
+    for (partition_seq, bytes) in (1..).zip(SIZES.repeat(4)) {
+        let payload = vec![42; bytes];
+        let pending = Pending { partition: 0, partition_seq, payload: &payload };
+        let appended = journal.append(&[pending]).expect("append");
+        writeln!(out, "acknowledged {}", appended.last_seq).expect("print");
+        if partition_seq.is_multiple_of(9) {
+            journal.rotate().expect("rotate");
+        }
+    }
+}
+
+/// What matters of one traced call.
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    WriteData,
+    FlushData,
+    Acknowledge,
+}
+
+/// Reads a line of `strace -f -y`: `[pid 7] fdatasync(5</…/db>) = 0`. A call that another thread
+/// interrupts in the trace counts where it returned.
+fn parse(line: &str) -> Option<Call> {
+    let is_data = line.contains("/db>");
+    if line.contains("write(1<") && line.contains("acknowledged") {
+        Some(Call::Acknowledge)
+    } else if line.contains("pwrite64(") && is_data {
+        Some(Call::WriteData)
+    } else if line.contains("fdatasync(") && is_data && line.trim_end().ends_with("= 0") {
+        Some(Call::FlushData)
+    } else {
+        None
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_before_its_flush_returned() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        eprintln!("not witnessed: strace is not installed");
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let (dir, trace) = (root.path().join("journal"), root.path().join("trace"));
+    let status = Command::new("strace")
+        .args(["-f", "-y", "-e", "trace=write,pwrite64,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().expect("this test's binary"))
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env(DIR, &dir)
+        .stdout(Stdio::null())
+        .status()
+        .expect("run under strace");
+    assert!(status.success());
+    let trace = fs::read_to_string(&trace).unwrap();
+    // Of a batch the state is: nothing yet, written, flushed.
+    let (mut is_written, mut is_flushed, mut acknowledged) = (false, false, 0);
+    for call in trace.lines().filter_map(parse) {
+        match call {
+            Call::WriteData => (is_written, is_flushed) = (true, false),
+            Call::FlushData => is_flushed = is_written,
+            Call::Acknowledge => {
+                acknowledged += 1;
+                assert!(is_written && is_flushed, "acknowledgement {acknowledged} came too early");
+                (is_written, is_flushed) = (false, false);
+            }
+        }
+    }
+    assert_eq!(acknowledged, SIZES.len() * 4);
+    for generation in fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if generation.is_dir() {
+            let blobs = fs::read_dir(generation.join("blobs")).unwrap().count();
+            assert_eq!(blobs, 0, "{}", generation.display());
+        }
+    }
+}

@@ -1,14 +1,14 @@
 //! Journal, snapshots and recovery: what makes an answer rest on something durable.
 //!
 //! ```text
-//!                 append, returns when durable            one directory
-//!   journal writer ───────► journal ───► sled_journal ───► journal/00000001/ …   the records
+//!                 append, returns when durable            one data directory
+//!   journal writer ───────► journal ───► sled_journal ───► journal/…       the records
 //!                              │   └───► memory            (tests: faults on demand)
 //!             read while it writes
 //!                              ▼
-//!   compaction ───────► snapshots ──────────────────────► snapshots/             the state at a sequence
-//!   upload ───────────► plans ──────────────────────────► plans/                 immutable seating plans
-//!   contacts ─────────► seal ───────────────────────────► keys/                  a key per buyer
+//!   compaction ───────► snapshots ──────────────────────► snapshots/      the state at a sequence
+//!   upload ───────────► plans ──────────────────────────► plans/          immutable seating plans
+//!   contacts ─────────► seal ───────────────────────────► keys/           a key per buyer
 //!   operator ─────────► check: verify, cut, backup, restore
 //! ```
 //!

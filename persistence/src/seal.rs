@@ -54,7 +54,7 @@ pub enum KeyError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Keys before others are unreadable: refusing is better than losing them for good.
-    #[error("key file {path} is damaged at byte {offset}: restore a copy of it", path = .path.display())]
+    #[error("key file {path} is damaged at {offset}: bring a copy back", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

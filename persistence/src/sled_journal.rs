@@ -14,7 +14,7 @@
 //!
 //! An append frames its batch, inserts the chunks, calls `flush()` once, then `fdatasync` on a
 //! second descriptor of `db`, and only then returns. Each of these is there for a measured reason,
-//! see ARCHITECTURE.md; [`store`] and [`recover`] say which.
+//! see ARCHITECTURE.md; the modules `store` and `recover` say which.
 //!
 //! What always holds: what `append` returned is found by the next [`SledJournal::open`], or that
 //! refuses and names the place; after an error nothing is appended any more.

@@ -112,7 +112,8 @@ pub trait Snapshots: Send + Sync {
 
 /// Writes one snapshot.
 pub trait SnapshotWriter: Send {
-    /// Writes the next section.
+    /// Writes the next section. Every partition that ever committed should have one, if only an
+    /// empty one: what it says of the partition's sequence is what a restored journal goes on from.
     ///
     /// # Errors
     /// [`SnapshotError::Disk`]; [`SnapshotError::SectionTooLarge`] leaves the writer usable.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   header   magic, version, covers (seq, checksum), checksum of the header
-//!   section  magic, partition, partition seq, length, checksum of all that and the payload; payload
+//!   section  magic, partition, partition seq, length, checksum of these and it; payload
 //!   …
 //!   trailer  magic, number of sections, xxh3-64 of the whole file before the hash
 //! ```

@@ -1,0 +1,98 @@
+//! What the benches share: a stadium, a show in it, and holds.
+
+use std::sync::Arc;
+
+use usher_engine::command::{HoldRequest, KeyUse, Wish};
+use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
+use usher_engine::{BuyerId, Cents, Command, Currency, Inventory, InventoryId, ShowKey, Timestamp};
+
+/// The show of all benches.
+pub const SHOW: ShowKey = ShowKey(0x5eed);
+
+/// Its house.
+pub const HOUSE: InventoryId = InventoryId::house(SHOW);
+
+/// When all benches begin.
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Rows of forty seats, twenty-five rows a section.
+///
+/// # Panics
+/// Where `seats` is not a multiple of 40, or too many.
+#[must_use]
+pub fn stadium(seats: u32) -> Arc<SeatPlan> {
+    assert_eq!(seats % 40, 0, "rows have forty seats");
+    let mut builder = SeatPlanBuilder::new(PlanId([7; 16]), "stadium");
+    let category = builder.category("all").expect("a new category");
+    for n in 0..seats {
+        if n % 1_000 == 0 {
+            let name = format!("block {}", n / 1_000);
+            builder.section(&name, &name).expect("a new section");
+        }
+        if n % 40 == 0 {
+            builder.row(&format!("{}", n / 40)).expect("a new row");
+        }
+        let (label, x) = (format!("{}-{}", n / 40, n % 40), f64::from(n % 40) * 20.0);
+        let spec = SeatSpec { label: &label, number: &label, category, x, y: 0.0 };
+        builder.seat(spec).expect("a new seat");
+    }
+    Arc::new(builder.build().expect("a plan"))
+}
+
+/// A show in that stadium, with a standing pool where `stock` is not 0.
+///
+/// # Panics
+/// Never, for the arguments that [`stadium`] takes.
+#[must_use]
+pub fn new_show(plan: Arc<SeatPlan>, stock: u32, segments: u16) -> NewShow {
+    let details = ShowDetails {
+        public_id: "bench".into(),
+        title: "Bench".into(),
+        description: String::new(),
+        venue: "Stadium".into(),
+        city: "Taipei".into(),
+        category: String::new(),
+        performers: Vec::new(),
+        starts_at: Timestamp(u64::MAX),
+    };
+    let terms = Terms {
+        stage: Stage::Draft,
+        paused_by_organiser: false,
+        paused_by_operator: false,
+        sale_starts_at: Timestamp(0),
+        sale_ends_at: Timestamp(u64::MAX),
+        currency: Currency::new("TWD").expect("a code"),
+        units_per_buyer_max: 8,
+        hold_ms: 300_000,
+        prices: vec![Cents(100_000)],
+    };
+    let pool = NewPool { name: "standing".into(), quantity: stock, price: Cents(9_000), segments };
+    let pools = if stock > 0 { vec![pool] } else { Vec::new() };
+    NewShow { details, terms, plan: Some(plan), pools }
+}
+
+/// The house of an open show.
+#[must_use]
+pub fn open_house(seats: u32) -> Inventory {
+    let mut house = Inventory::vacant(HOUSE);
+    let create = Command::CreateShow(Box::new(new_show(stadium(seats), 0, 1)));
+    for command in [create, Command::MoveSale(SaleMove::Open)] {
+        let decision = house.execute(&command, NOW);
+        house.apply(&decision.events, NOW);
+    }
+    house.drain_changes(|_, _| {});
+    house
+}
+
+/// A hold on one seat by a buyer of its own, with a key.
+#[must_use]
+pub fn hold_one(seat: u32) -> Command {
+    let key = KeyUse { key: u64::from(seat), digest: 1 };
+    Command::Hold(HoldRequest {
+        buyer: BuyerId(u128::from(seat) << 64 | u128::from(seat.wrapping_mul(2_654_435_761))),
+        wish: Wish::Seats(vec![SeatIx(seat)]),
+        hold_ms: None,
+        key: Some(key),
+    })
+}

@@ -1,12 +1,15 @@
-//! Housekeeping beside the sale: watching the disk, and compacting the journal when it has grown.
+//! Housekeeping beside the sale: watching the disk, compacting the journal when it has grown, and
+//! copying everything for a backup.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use usher_persistence::check::{BackupError, BackupReport, backup};
+use usher_persistence::plans::PlanStore;
 use usher_persistence::{JournalError, SnapshotError, SnapshotInfo, Snapshots, free_bytes};
 
 use crate::replica::{ReplicaError, ReplicaHandle};
@@ -28,7 +31,7 @@ pub struct KeeperConfig {
     pub generations_kept: usize,
 }
 
-/// Why a compaction did not happen. Nothing is lost by it; the journal is just longer.
+/// Why a compaction or a backup did not happen. Nothing is lost by it; the journal is just longer.
 #[derive(Debug, thiserror::Error)]
 pub enum CompactError {
     /// The journal could not be rotated or shortened.
@@ -40,6 +43,9 @@ pub enum CompactError {
     /// The snapshot could not be written.
     #[error("write snapshot")]
     Snapshot(#[from] SnapshotError),
+    /// The copy could not be made.
+    #[error("back up")]
+    Backup(#[from] BackupError),
     /// The server stops.
     #[error("the journal writer has stopped")]
     Stopped,
@@ -52,6 +58,8 @@ pub struct Compactor {
     replica: ReplicaHandle,
     snapshots: Arc<dyn Snapshots>,
     generations_kept: usize,
+    /// Held while generations go or are copied, so that neither pulls the other's from under it.
+    steady: Arc<Mutex<()>>,
 }
 
 impl Compactor {
@@ -61,7 +69,8 @@ impl Compactor {
         snapshots: Arc<dyn Snapshots>,
         generations_kept: usize,
     ) -> Self {
-        Self { writer, replica, snapshots, generations_kept }
+        let steady = Arc::default();
+        Self { writer, replica, snapshots, generations_kept, steady }
     }
 
     /// Compacts now. Blocks the calling thread, not the sale.
@@ -69,6 +78,7 @@ impl Compactor {
     /// # Errors
     /// See [`CompactError`].
     pub fn compact(&self) -> Result<SnapshotInfo, CompactError> {
+        let _steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask_writer(WriterMessage::Rotate)??;
         let info = self.replica.ask_blocking(|replica| replica.write_snapshot())??;
         let covered = self.snapshots.covered_seq()?;
@@ -82,6 +92,25 @@ impl Compactor {
             self.ask_writer(|reply| WriterMessage::RemoveThrough(through, reply))??;
         }
         Ok(info)
+    }
+
+    /// Copies everything but keys, as of one sequence, into a directory that is empty or does not
+    /// exist. Blocks the calling thread, and compaction, but not the sale.
+    ///
+    /// # Errors
+    /// See [`CompactError`]; what is in the directory is then no backup.
+    pub fn backup(&self, plans: &PlanStore, to_dir: &Path) -> Result<BackupReport, CompactError> {
+        let _steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = self.replica.ask_blocking(|replica| replica.reader())?;
+        Ok(backup(reader.as_ref(), self.snapshots.as_ref(), plans, to_dir)?)
+    }
+
+    /// The newest snapshot, as far as its file's ends tell. Reads the disk.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`].
+    pub fn newest_snapshot(&self) -> Result<Option<SnapshotInfo>, SnapshotError> {
+        Ok(self.snapshots.list()?.into_iter().next())
     }
 
     fn ask_writer<T>(

@@ -1,12 +1,19 @@
 //! Writing snapshots from the replica, one partition at a time.
 
+use std::sync::Arc;
+
 use usher_persistence::codec::encode_image;
-use usher_persistence::{SnapshotError, SnapshotInfo};
+use usher_persistence::{JournalReader, SnapshotError, SnapshotInfo};
 
 use super::Replica;
 use crate::recovery::add_image;
 
 impl Replica {
+    /// Reads the journal, for a backup.
+    pub(crate) fn reader(&self) -> Arc<dyn JournalReader> {
+        self.reader.clone()
+    }
+
     /// Writes a snapshot of the state as it is here. The live shards do not notice.
     ///
     /// # Errors

@@ -6,24 +6,28 @@
 use crate::SaleState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// All shards.
+/// All shards, and the journal that they share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardsAnswer {
     /// The shards, by number.
     pub shards: Vec<ShardStatus>,
+    /// The journal.
+    pub journal: JournalStatus,
     /// The last journal sequence that is durable.
     pub last_durable_sequence: u64,
+    /// The sequence that the newest snapshot covers; absent where there is none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_sequence: Option<u64>,
     /// How old the newest snapshot is; absent where there is none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_age_seconds: Option<f64>,
-    /// How long it took to make a batch durable.
-    pub journal_seconds: Quantiles,
 }
 
-/// One shard: a thread and the partitions that it owns.
+/// One shard: a thread and the partitions that it owns. Counts are since the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardStatus {
@@ -36,17 +40,13 @@ pub struct ShardStatus {
     /// How many shows have inventories here.
     pub shows: u32,
     /// What waits in its lanes.
-    pub lanes: LaneDepths,
-    /// How many answers wait for the journal.
-    pub waiting_for_journal: u64,
-    /// How many commands a turn worked off.
-    pub batch_commands: Quantiles,
-    /// How long a command was on its way from lane to answer.
-    pub command_seconds: Quantiles,
-    /// How many live holds its timing wheel watches.
-    pub timers: u64,
-    /// The last sequence of this shard's events that is durable.
-    pub last_durable_sequence: u64,
+    pub depth: u64,
+    /// Requests that it worked off.
+    pub requests: u64,
+    /// Journal records that it made.
+    pub records: u64,
+    /// Turns that it took; requests by turns is how much it takes up at once.
+    pub turns: u64,
     /// The shows that live here, in the answer about one shard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub show_ids: Vec<String>,
@@ -55,28 +55,28 @@ pub struct ShardStatus {
     pub partition_ids: Vec<u16>,
 }
 
-/// What waits in a shard's lanes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The journal since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LaneDepths {
-    /// Payments and check-ins, worked off first.
-    pub payments: u64,
-    /// Buyers.
-    pub buyers: u64,
-    /// Organisers and operators.
-    pub control: u64,
+pub struct JournalStatus {
+    /// Records that were appended.
+    pub records: u64,
+    /// Bytes that were appended.
+    pub bytes: u64,
+    /// Batches that were made durable, each with one flush.
+    pub batches: u64,
+    /// Records of a batch.
+    pub batch_records: Quantiles,
+    /// How long it took to append a batch and make it durable.
+    pub batch_seconds: Quantiles,
 }
 
 /// Quantiles of something that was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quantiles {
-    /// How often it was measured.
-    pub count: u64,
     /// The median.
     pub p50: f64,
-    /// 90 of 100 are at most this.
-    pub p90: f64,
     /// 99 of 100 are at most this.
     pub p99: f64,
     /// The largest.
@@ -111,6 +111,9 @@ pub struct InventoryStatus {
     pub partition: u16,
     /// The shard that owns the partition now.
     pub shard: u32,
+    /// How often it has changed, as of which its counts are.
+    #[serde(default)]
+    pub version: u64,
     /// Its counts.
     pub counts: Counts,
 }
@@ -154,6 +157,14 @@ pub struct ExtendHoldsAnswer {
     pub extended: u64,
 }
 
+/// Names the shard that a partition is to move to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MoveRequest {
+    /// The shard.
+    pub shard: u32,
+}
+
 /// A partition that was moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -164,7 +175,7 @@ pub struct MoveAnswer {
     pub from_shard: u32,
     /// The shard that has it.
     pub to_shard: u32,
-    /// How long commands of this partition waited.
+    /// How long the move took; the longest that a command of this partition waited for it.
     pub frozen_seconds: f64,
 }
 
@@ -184,7 +195,8 @@ pub struct SnapshotAnswer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupRequest {
-    /// A directory on the server that does not exist yet; its parent does.
+    /// A directory on the server that is empty or does not exist yet, within `backups` of the data
+    /// directory: a path of it, or relative to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024)]
     pub directory: Option<String>,
@@ -232,7 +244,8 @@ pub struct AuditAnswer {
     pub double_sold: Vec<String>,
     /// Orders that are paid and have neither tickets nor a refund due.
     pub paid_without_ticket: Vec<String>,
-    /// What the owners say, at or after `atSequence`.
+    /// What the owners say, each at a version of its own at about the time of `atSequence`; each was
+    /// compared with the journal at that very version.
     pub live: Counts,
     /// Everything else that does not add up, in words.
     #[serde(default)]
@@ -245,9 +258,10 @@ pub struct AuditAnswer {
 pub struct HistoryAnswer {
     /// The show.
     pub show_id: String,
-    /// The entries, oldest first.
+    /// The entries, oldest first. Refusals are in no journal; what was in the way is.
     pub entries: Vec<HistoryEntry>,
-    /// Whether there is more than an answer may hold; ask again from the last `at`.
+    /// Whether there was more than an answer may hold: these are then the newest, and asking again
+    /// with `to` as the first `at` gives those before.
     pub truncated: bool,
     /// The journal sequence up to which this is complete.
     pub at_sequence: u64,
@@ -261,10 +275,13 @@ pub struct HistoryEntry {
     pub sequence: u64,
     /// When, by the clock of the owner.
     pub at: Timestamp,
-    /// What, as the journal names it, such as `SEATS_HELD`.
+    /// What, as the journal names it, such as `HELD`.
     pub event: String,
     /// In one sentence.
     pub text: String,
+    /// Where: `seats`, or the pool's name and the segment, such as `Floor/3`.
+    #[serde(default)]
+    pub inventory: String,
     /// The hold it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_id: Option<String>,
@@ -274,6 +291,9 @@ pub struct HistoryEntry {
     /// The seats it concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seat_ids: Vec<String>,
+    /// What else there is to say, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
 }
 
 /// Whether the server is alive, or ready to be given requests.

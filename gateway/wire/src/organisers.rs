@@ -148,7 +148,7 @@ pub struct ShowPatch {
     /// When selling ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_ends_at: Option<Timestamp>,
-    /// New prices in cents, for holds made from now on.
+    /// New prices in cents by category, for holds made from now on; those not named stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<BTreeMap<String, u64>>,
     /// Stock pools to change, by name: a price, or another quantity (never below what is sold).
@@ -209,7 +209,7 @@ pub struct PutOnSaleRequest {
     /// Tickets of this stock pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<String>,
-    /// How many; all where absent. Seats are taken best first.
+    /// How many of a section or of a stock pool; all where absent. Seats are taken in plan order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub quantity: Option<u32>,
@@ -243,10 +243,13 @@ pub struct ShowReport {
     pub currency: String,
     /// Everything.
     pub total: ReportLine,
-    /// By price category and stock pool.
+    /// By price category of the plan.
     pub by_category: Vec<ReportLine>,
     /// By section of the plan.
     pub by_section: Vec<ReportLine>,
+    /// By stock pool.
+    #[serde(default)]
+    pub by_stock: Vec<ReportLine>,
     /// Orders by their state.
     pub orders_by_status: BTreeMap<String, u64>,
     /// What is owed back to buyers, in cents.
@@ -255,7 +258,8 @@ pub struct ShowReport {
     pub at_sequence: u64,
 }
 
-/// Counts and revenue of a part of a show.
+/// Counts and revenue of a part of a show. Tickets on their way between segments of stock are in
+/// `capacity` only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportLine {
@@ -338,7 +342,7 @@ pub struct RefundAnswer {
     pub order_id: String,
     /// `REFUND_PENDING`, or `REFUNDED` where the provider was quick.
     pub status: OrderStatus,
-    /// What goes back, in cents.
+    /// What goes back, in cents: by the provider, or over the counter where it was paid in cash.
     pub refund_due_cents: u64,
     /// ISO 4217.
     pub currency: String,

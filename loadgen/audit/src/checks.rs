@@ -29,20 +29,14 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            clock_tolerance_us: 200_000,
-            ended_hold_memory_us: 900_000_000,
-        }
+        Self { clock_tolerance_us: 200_000, ended_hold_memory_us: 900_000_000 }
     }
 }
 
 /// Compares what was acknowledged about one show with what the server says now.
 #[must_use]
 pub fn check(record: &Record, server: &ServerSide, rules: &Rules) -> Verdict {
-    let mut verdict = Verdict {
-        show_id: server.show_id.clone(),
-        ..Verdict::default()
-    };
+    let mut verdict = Verdict { show_id: server.show_id.clone(), ..Verdict::default() };
     let known = Known::new(record, server, rules);
     seats::sold_twice(&known, &mut verdict);
     seats::held_twice(&known, &mut verdict);

@@ -103,15 +103,11 @@ fn usable(jwk: &Jwk) -> Result<([u8; 8], VerifyingKey), &'static str> {
     if jwk.kty != "OKP" || jwk.crv != "Ed25519" {
         return Err("not an Ed25519 key");
     }
-    let bytes = BASE64URL_NOPAD
-        .decode(jwk.x.as_bytes())
-        .map_err(|_| "`x` is not base64url")?;
+    let bytes = BASE64URL_NOPAD.decode(jwk.x.as_bytes()).map_err(|_| "`x` is not base64url")?;
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| "`x` does not have 32 bytes")?;
     let key = VerifyingKey::from_bytes(&bytes).map_err(|_| "`x` is not a point of the curve")?;
     let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let (id, _) = digest
-        .split_first_chunk::<8>()
-        .ok_or("the digest is short")?;
+    let (id, _) = digest.split_first_chunk::<8>().ok_or("the digest is short")?;
     if HEXLOWER.encode(id) != jwk.kid {
         return Err("`kid` is not the digest of the key");
     }
@@ -122,9 +118,5 @@ fn same(field: &'static str, said: &str, expected: &str) -> Result<(), Signature
     if said == expected {
         return Ok(());
     }
-    Err(SignatureFault::Other {
-        field,
-        said: said.into(),
-        expected: expected.into(),
-    })
+    Err(SignatureFault::Other { field, said: said.into(), expected: expected.into() })
 }

@@ -30,6 +30,6 @@ pub use keys::{Jwk, KeySet, SignatureFault};
 pub use payload::{Payload, PayloadFault};
 pub use record::{Entry, Place, Record, RecordError, Via};
 pub use server::{
-    HoldNow, OpsAudit, OrderNow, SeatNow, ServerSide, StockNow, TicketNow, TicketRef,
+    HoldNow, LiveCounts, OpsAudit, OrderNow, SeatNow, ServerSide, StockNow, TicketNow, TicketRef,
 };
 pub use verdict::{Rule, Verdict, Violation};

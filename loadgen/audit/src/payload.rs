@@ -59,19 +59,15 @@ impl Payload {
     ///
     /// When it does not have the layout above, to the byte.
     pub fn parse(text: &str) -> Result<Self, PayloadFault> {
-        let bytes = BASE64URL_NOPAD
-            .decode(text.as_bytes())
-            .map_err(|_| PayloadFault::Encoding)?;
-        let (body, signature) = bytes
-            .split_last_chunk::<SIGNATURE_BYTES>()
-            .ok_or(PayloadFault::Short)?;
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| PayloadFault::Encoding)?;
+        let (body, signature) =
+            bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(PayloadFault::Short)?;
         let (&version, rest) = body.split_first().ok_or(PayloadFault::Short)?;
         if version != VERSION {
             return Err(PayloadFault::Version(version));
         }
-        let (key_id, mut rest) = rest
-            .split_first_chunk::<KEY_ID_BYTES>()
-            .ok_or(PayloadFault::Short)?;
+        let (key_id, mut rest) =
+            rest.split_first_chunk::<KEY_ID_BYTES>().ok_or(PayloadFault::Short)?;
         let show = take_text(&mut rest, "show")?;
         let ticket = take_text(&mut rest, "ticket")?;
         let place = take_text(&mut rest, "seat or stock")?;
@@ -93,9 +89,8 @@ impl Payload {
 
 fn take<'a>(rest: &mut &'a [u8], name: &'static str) -> Result<&'a [u8], PayloadFault> {
     let (&length, after) = rest.split_first().ok_or(PayloadFault::Field(name))?;
-    let (field, after) = after
-        .split_at_checked(usize::from(length))
-        .ok_or(PayloadFault::Field(name))?;
+    let (field, after) =
+        after.split_at_checked(usize::from(length)).ok_or(PayloadFault::Field(name))?;
     *rest = after;
     Ok(field)
 }
@@ -128,18 +123,9 @@ mod tests {
     fn a_well_formed_payload_comes_apart() {
         let whole = body(&[b"show", b"T-1", b"A-1", &[1; 8], &[2; 12]]);
         let payload = Payload::parse(&encode(whole.clone())).expect("parse");
-        assert_eq!(
-            (payload.show.as_str(), payload.ticket.as_str()),
-            ("show", "T-1")
-        );
-        assert_eq!(
-            (payload.place.as_str(), payload.key_id),
-            ("A-1", [9; KEY_ID_BYTES])
-        );
-        assert_eq!(
-            (payload.body, payload.signature),
-            (whole, [3; SIGNATURE_BYTES])
-        );
+        assert_eq!((payload.show.as_str(), payload.ticket.as_str()), ("show", "T-1"));
+        assert_eq!((payload.place.as_str(), payload.key_id), ("A-1", [9; KEY_ID_BYTES]));
+        assert_eq!((payload.body, payload.signature), (whole, [3; SIGNATURE_BYTES]));
     }
 
     #[test]
@@ -152,15 +138,9 @@ mod tests {
         let mut newer = body(&[]);
         newer[0] = 2;
         check(&encode(newer), PayloadFault::Version(2));
-        check(
-            &encode(body(&[b"show", b"T-1"])),
-            PayloadFault::Field("seat or stock"),
-        );
+        check(&encode(body(&[b"show", b"T-1"])), PayloadFault::Field("seat or stock"));
         let long: &[&[u8]] = &[b"s", b"t", b"p", b"i", b"n", b"extra"];
         check(&encode(body(long)), PayloadFault::Field("nonce"));
-        check(
-            &encode(body(&[b"\xff", b"t", b"p", b"i", b"n"])),
-            PayloadFault::Text("show"),
-        );
+        check(&encode(body(&[b"\xff", b"t", b"p", b"i", b"n"])), PayloadFault::Text("show"));
     }
 }

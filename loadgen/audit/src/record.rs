@@ -32,11 +32,7 @@ pub enum Via {
 
 /// One acknowledged answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Entry {
     /// The show as the client found it before its first purchase.
     Show {
@@ -44,8 +40,8 @@ pub enum Entry {
         at_us: u64,
         /// The show.
         show_id: String,
-        /// Tickets already sold then; sales of earlier runs are not in this record.
-        sold_before: u64,
+        /// Tickets already sold then, where known; sales of earlier runs are not in this record.
+        sold_before: Option<u64>,
         /// What the organiser set as the most tickets for one buyer, where known.
         limit_per_user: Option<u32>,
     },
@@ -250,10 +246,7 @@ impl Record {
                 Ok(entry) => record.push(entry),
                 Err(_) if line.last() != Some(&b'\n') => break,
                 Err(source) => {
-                    return Err(RecordError::Line {
-                        line: number,
-                        source,
-                    });
+                    return Err(RecordError::Line { line: number, source });
                 }
             }
         }

@@ -15,7 +15,8 @@ use crate::{Jwk, Place};
 pub struct ServerSide {
     /// The show.
     pub show_id: String,
-    /// When reading began, in microseconds since the Unix epoch by the client's clock.
+    /// When reading was over, in microseconds since the Unix epoch by the client's clock. What must
+    /// live beyond it was live all the while.
     pub read_us: u64,
     /// The operators' audit of the show, where an operator key was at hand.
     pub ops_audit: Option<OpsAudit>,
@@ -62,6 +63,32 @@ pub struct OpsAudit {
     /// Orders that the server itself finds paid and without tickets.
     #[serde(default)]
     pub paid_without_ticket: Vec<serde_json::Value>,
+    /// What the owners say, where the server gives it beside what it recomputed.
+    #[serde(default)]
+    pub live: Option<LiveCounts>,
+    /// Whatever else the server itself finds wrong, in words.
+    #[serde(default)]
+    pub faults: Vec<String>,
+}
+
+/// The counts of the owners, beside those recomputed from snapshot and journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveCounts {
+    /// Everything that can be sold, put on sale or not.
+    pub capacity: u64,
+    /// Free to be held.
+    pub available: u64,
+    /// In holds and in orders that are not paid.
+    pub held: u64,
+    /// Ticketed.
+    pub sold: u64,
+    /// Not put on sale yet.
+    pub blocked: u64,
+    /// On the way between two stock segments.
+    pub in_transit: u64,
+    /// Tickets that are valid.
+    pub tickets_issued: u64,
 }
 
 /// One seat of the seat map.

@@ -45,10 +45,7 @@ pub(crate) fn overlaps<T: Copy + PartialEq>(spans: &mut [Span<T>]) -> Vec<(T, T)
 /// The largest weight that was taken at one moment, and who had it then.
 pub(crate) fn peak<T: Copy>(spans: &mut [Span<T>]) -> (u64, Vec<T>) {
     spans.sort_by_key(|span| (span.start_us, span.end_us));
-    let spans: Vec<_> = spans
-        .iter()
-        .filter(|span| span.start_us < span.end_us)
-        .collect();
+    let spans: Vec<_> = spans.iter().filter(|span| span.start_us < span.end_us).collect();
     let mut live = BinaryHeap::new();
     let (mut weight, mut most, mut most_at_us) = (0, 0, 0);
     for span in &spans {
@@ -64,9 +61,7 @@ pub(crate) fn peak<T: Copy>(spans: &mut [Span<T>]) -> (u64, Vec<T>) {
             (most, most_at_us) = (weight, span.start_us);
         }
     }
-    let then = spans
-        .iter()
-        .filter(|s| s.start_us <= most_at_us && most_at_us < s.end_us);
+    let then = spans.iter().filter(|s| s.start_us <= most_at_us && most_at_us < s.end_us);
     (most, then.map(|span| span.owner).collect())
 }
 
@@ -75,12 +70,7 @@ mod tests {
     use super::*;
 
     fn spans(from: &[(u64, u64, u64, char)]) -> Vec<Span<char>> {
-        let span = |&(start_us, end_us, weight, owner)| Span {
-            start_us,
-            end_us,
-            weight,
-            owner,
-        };
+        let span = |&(start_us, end_us, weight, owner)| Span { start_us, end_us, weight, owner };
         from.iter().map(span).collect()
     }
 
@@ -92,10 +82,7 @@ mod tests {
         check(&[(0, 5, 1, 'a'), (5, 9, 1, 'b')], &[]);
         check(&[(4, 9, 1, 'b'), (0, 5, 1, 'a')], &[('a', 'b')]);
         check(&[(0, 5, 1, 'a'), (3, 9, 1, 'a')], &[]);
-        check(
-            &[(0, 90, 1, 'a'), (1, 2, 1, 'b'), (50, 51, 1, 'c')],
-            &[('a', 'b'), ('a', 'c')],
-        );
+        check(&[(0, 90, 1, 'a'), (1, 2, 1, 'b'), (50, 51, 1, 'c')], &[('a', 'b'), ('a', 'c')]);
         check(&[(0, FOREVER_US, 1, 'a'), (7, 7, 1, 'b')], &[]);
     }
 
@@ -106,10 +93,6 @@ mod tests {
         };
         check(&[], 0, &[]);
         check(&[(0, 5, 2, 'a'), (5, 9, 3, 'b')], 3, &['b']);
-        check(
-            &[(0, 6, 2, 'a'), (5, 9, 3, 'b'), (1, 2, 1, 'c')],
-            5,
-            &['a', 'b'],
-        );
+        check(&[(0, 6, 2, 'a'), (5, 9, 3, 'b'), (1, 2, 1, 'c')], 5, &['a', 'b']);
     }
 }

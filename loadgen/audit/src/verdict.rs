@@ -91,11 +91,7 @@ impl Verdict {
         let found = self.found.entry(rule).or_default();
         *found += 1;
         if *found <= KEPT_PER_RULE_MAX as u64 {
-            self.violations.push(Violation {
-                rule,
-                detail,
-                evidence,
-            });
+            self.violations.push(Violation { rule, detail, evidence });
         }
     }
 
@@ -108,11 +104,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.is_clean() { "clean" } else { "VIOLATED" };
         writeln!(f, "audit of show {}: {state}", self.show_id)?;
-        let checked: Vec<_> = self
-            .checked
-            .iter()
-            .map(|(k, n)| format!("{n} {k}"))
-            .collect();
+        let checked: Vec<_> = self.checked.iter().map(|(k, n)| format!("{n} {k}")).collect();
         writeln!(f, "  checked: {}", checked.join(", "))?;
         for note in &self.notes {
             writeln!(f, "  note: {note}")?;
@@ -127,11 +119,7 @@ impl fmt::Display for Verdict {
             }
         }
         if self.violations.len() > 20 {
-            writeln!(
-                f,
-                "  … {} more in the JSON result",
-                self.violations.len() - 20
-            )?;
+            writeln!(f, "  … {} more in the JSON result", self.violations.len() - 20)?;
         }
         Ok(())
     }

@@ -98,10 +98,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     pub(super) fn new(record: &'a Record, server: &'a ServerSide, rules: &Rules) -> Self {
-        let mut known = Known {
-            first_us: FOREVER_US,
-            ..Known::default()
-        };
+        let mut known = Known { first_us: FOREVER_US, ..Known::default() };
         let of_show = |entry: &&Entry| entry.show_id() == Some(&server.show_id);
         for entry in record.entries().iter().filter(of_show) {
             known.add(entry);
@@ -128,15 +125,10 @@ impl<'a> Known<'a> {
 
     fn add(&mut self, entry: &'a Entry) {
         match entry {
-            Entry::Show {
-                at_us,
-                sold_before,
-                limit_per_user,
-                ..
-            } => {
+            Entry::Show { at_us, sold_before, limit_per_user, .. } => {
                 // The client that came first saw what none of them had sold.
                 if *at_us < self.first_us {
-                    (self.first_us, self.sold_before) = (*at_us, Some(*sold_before));
+                    (self.first_us, self.sold_before) = (*at_us, *sold_before);
                 }
                 self.limit_per_user = self.limit_per_user.or(*limit_per_user);
             }
@@ -145,18 +137,8 @@ impl<'a> Known<'a> {
                 let first = self.releasing_us.entry(hold_id).or_insert(*at_us);
                 *first = (*first).min(*at_us);
             }
-            Entry::Ordered {
-                order_id,
-                hold_id,
-                key,
-                amount_cents,
-                pay_by_us,
-                ..
-            } => {
-                self.keys
-                    .entry(("order", key))
-                    .or_default()
-                    .insert(order_id, entry);
+            Entry::Ordered { order_id, hold_id, key, amount_cents, pay_by_us, .. } => {
+                self.keys.entry(("order", key)).or_default().insert(order_id, entry);
                 let order = Order {
                     hold_id,
                     amount_cents: *amount_cents,
@@ -166,30 +148,17 @@ impl<'a> Known<'a> {
                 };
                 let first = self.orders.entry(order_id).or_insert(order);
                 if first.hold_id != hold_id || first.amount_cents != *amount_cents {
-                    self.changed
-                        .push((format!("order {order_id}"), first.entry, entry));
+                    self.changed.push((format!("order {order_id}"), first.entry, entry));
                 }
             }
-            Entry::Paid {
-                at_us,
-                order_id,
-                via,
-                ..
-            } => {
+            Entry::Paid { at_us, order_id, via, .. } => {
                 self.payments.push((order_id, *via, entry));
                 if *via == Via::Callback {
                     let first = self.paid_us.entry(order_id).or_insert(*at_us);
                     *first = (*first).min(*at_us);
                 }
             }
-            Entry::Ticketed {
-                at_us,
-                order_id,
-                ticket_code,
-                place,
-                payload,
-                ..
-            } => {
+            Entry::Ticketed { at_us, order_id, ticket_code, place, payload, .. } => {
                 self.add_ticket(
                     ticket_code,
                     Ticket {
@@ -227,18 +196,13 @@ impl<'a> Known<'a> {
             return;
         };
         if let Some(key) = key {
-            self.keys
-                .entry(("hold", key))
-                .or_default()
-                .insert(hold_id, entry);
+            self.keys.entry(("hold", key)).or_default().insert(hold_id, entry);
         }
         let hold = Hold {
             id: hold_id,
             user_id,
             seat_ids,
-            stock: stock
-                .as_ref()
-                .map(|(name, quantity)| (name.as_str(), *quantity)),
+            stock: stock.as_ref().map(|(name, quantity)| (name.as_str(), *quantity)),
             total_cents: *total_cents,
             order_id: None,
             entry,
@@ -252,8 +216,7 @@ impl<'a> Known<'a> {
         first.expires_us = first.expires_us.max(*expires_us);
         let seats: BTreeSet<_> = seat_ids.iter().collect();
         if first.seat_ids.iter().collect::<BTreeSet<_>>() != seats || first.user_id != user_id {
-            self.changed
-                .push((format!("hold {hold_id}"), first.entry, entry));
+            self.changed.push((format!("hold {hold_id}"), first.entry, entry));
         }
     }
 
@@ -286,10 +249,7 @@ impl<'a> Known<'a> {
         let mut revoked = BTreeSet::new();
         for ticket in self.tickets.values().flatten() {
             if ticket.valid {
-                let first = self
-                    .ticketed_us
-                    .entry(ticket.order_id)
-                    .or_insert(ticket.at_us);
+                let first = self.ticketed_us.entry(ticket.order_id).or_insert(ticket.at_us);
                 *first = ticket.at_us.min(*first);
             } else {
                 revoked.insert(ticket.order_id);
@@ -298,9 +258,7 @@ impl<'a> Known<'a> {
         for hold in self.holds.values_mut() {
             let order_id = hold.order_id.unwrap_or_default();
             let order = self.orders.get(order_id);
-            let end_us = order
-                .map_or(0, |order| order.pay_by_us)
-                .max(hold.expires_us);
+            let end_us = order.map_or(0, |order| order.pay_by_us).max(hold.expires_us);
             let end_us = end_us.saturating_sub(rules.clock_tolerance_us);
             hold.end_us = if let Some(&ticketed_us) = self.ticketed_us.get(order_id) {
                 let paid_us = self.paid_us.get(order_id).copied().unwrap_or(ticketed_us);
@@ -320,30 +278,18 @@ impl<'a> Known<'a> {
     /// When the pieces of a hold were certainly taken: while it was live, and again from its
     /// ticket on when that came late.
     pub(super) fn spans(&self, hold: &'a Hold<'a>, weight: u64) -> Vec<Span<&'a Hold<'a>>> {
-        let mut spans = vec![Span {
-            start_us: hold.start_us,
-            end_us: hold.end_us,
-            weight,
-            owner: hold,
-        }];
+        let mut spans =
+            vec![Span { start_us: hold.start_us, end_us: hold.end_us, weight, owner: hold }];
         let ticketed_us = self.ticketed_us.get(hold.order_id.unwrap_or_default());
         if let (true, Some(&start_us)) = (hold.late, ticketed_us) {
-            spans.push(Span {
-                start_us,
-                end_us: FOREVER_US,
-                weight,
-                owner: hold,
-            });
+            spans.push(Span { start_us, end_us: FOREVER_US, weight, owner: hold });
         }
         spans
     }
 
     /// Tickets that are counted as sold.
     pub(super) fn valid_tickets(&self) -> impl Iterator<Item = (&'a str, &Ticket<'a>)> {
-        let all = self
-            .tickets
-            .iter()
-            .flat_map(|(code, seen)| seen.iter().map(|t| (*code, t)));
+        let all = self.tickets.iter().flat_map(|(code, seen)| seen.iter().map(|t| (*code, t)));
         all.filter(|(_, ticket)| ticket.valid)
     }
 }

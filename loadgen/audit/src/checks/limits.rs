@@ -12,29 +12,20 @@ use crate::{Place, Rule, ServerSide, Verdict};
 /// them whatever the limit says.
 pub(super) fn per_buyer(known: &Known<'_>, verdict: &mut Verdict) {
     let Some(limit) = known.limit_per_user else {
-        verdict
-            .notes
-            .push("the limit per buyer is not known and was not checked".into());
+        verdict.notes.push("the limit per buyer is not known and was not checked".into());
         return;
     };
     let mut by_buyer: BTreeMap<(&str, &str), Vec<_>> = BTreeMap::new();
     for hold in known.holds.values() {
         let (pool, weight) = inventory(hold);
         let spans = known.spans(hold, weight).into_iter().take(1);
-        by_buyer
-            .entry((hold.user_id, pool))
-            .or_default()
-            .extend(spans);
+        by_buyer.entry((hold.user_id, pool)).or_default().extend(spans);
     }
     verdict.count("buyers", by_buyer.len());
     for ((user_id, pool), spans) in &mut by_buyer {
         let (most, holds) = peak(spans);
         if most > u64::from(limit) {
-            let of = if pool.is_empty() {
-                "seats".to_owned()
-            } else {
-                format!("of `{pool}`")
-            };
+            let of = if pool.is_empty() { "seats".to_owned() } else { format!("of `{pool}`") };
             verdict.report(
                 Rule::LimitExceeded,
                 format!("buyer {user_id} had {most} {of} at once; the limit is {limit}"),
@@ -57,12 +48,7 @@ pub(super) fn pools(known: &Known<'_>, server: &ServerSide, verdict: &mut Verdic
         }
         let (most, holds) = peak(&mut spans);
         if most > pool.quantity {
-            let evidence = holds
-                .iter()
-                .rev()
-                .take(10)
-                .map(|hold| value(hold.entry))
-                .collect();
+            let evidence = holds.iter().rev().take(10).map(|hold| value(hold.entry)).collect();
             let detail = format!(
                 "{most} of `{}` were out at once, it has {}; the last ten holds follow",
                 pool.name, pool.quantity
@@ -70,16 +56,10 @@ pub(super) fn pools(known: &Known<'_>, server: &ServerSide, verdict: &mut Verdic
             verdict.report(Rule::StockOversold, detail, evidence);
         }
         let of_pool = |place: &Place| matches!(place, Place::Stock(name) if *name == pool.name);
-        let sold = known
-            .valid_tickets()
-            .filter(|(_, ticket)| of_pool(ticket.place))
-            .count();
+        let sold = known.valid_tickets().filter(|(_, ticket)| of_pool(ticket.place)).count();
         verdict.count("tickets of stock", sold);
         if sold as u64 > pool.quantity {
-            let detail = format!(
-                "`{}` sold {sold} tickets, it has {}",
-                pool.name, pool.quantity
-            );
+            let detail = format!("`{}` sold {sold} tickets, it has {}", pool.name, pool.quantity);
             verdict.report(Rule::StockOversold, detail, vec![value(pool)]);
         }
     }
@@ -88,7 +68,5 @@ pub(super) fn pools(known: &Known<'_>, server: &ServerSide, verdict: &mut Verdic
 /// What the hold takes from: a pool, or seats (an empty name), and how much.
 fn inventory<'a>(hold: &Hold<'a>) -> (&'a str, u64) {
     hold.stock
-        .map_or(("", hold.seat_ids.len() as u64), |(name, quantity)| {
-            (name, u64::from(quantity))
-        })
+        .map_or(("", hold.seat_ids.len() as u64), |(name, quantity)| (name, u64::from(quantity)))
 }

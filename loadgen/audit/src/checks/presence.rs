@@ -40,10 +40,7 @@ pub(super) fn holds(known: &Known<'_>, server: &ServerSide, rules: &Rules, verdi
             }
             None => verdict.report(
                 Rule::HoldMissing,
-                format!(
-                    "hold {} was acknowledged, and the server does not know it",
-                    hold.id
-                ),
+                format!("hold {} was acknowledged, and the server does not know it", hold.id),
                 vec![value(hold.entry)],
             ),
             Some(now) if lives && matches!(now.status.as_str(), "RELEASED" | "EXPIRED") => {
@@ -118,10 +115,7 @@ pub(super) fn payments(known: &Known<'_>, server: &ServerSide, verdict: &mut Ver
         let Some(Some(now)) = server.orders.get(*order_id) else {
             continue;
         };
-        if matches!(
-            now.status.as_str(),
-            "TICKETED" | "REFUND_PENDING" | "REFUNDED"
-        ) {
+        if matches!(now.status.as_str(), "TICKETED" | "REFUND_PENDING" | "REFUNDED") {
             continue;
         }
         match via {

@@ -19,15 +19,8 @@ pub(super) fn sold_twice(known: &Known<'_>, verdict: &mut Verdict) {
         let codes: Vec<_> = tickets.iter().map(|(code, _)| *code).collect();
         verdict.report(
             Rule::SeatSoldTwice,
-            format!(
-                "seat {seat} has {} tickets: {}",
-                codes.len(),
-                codes.join(", ")
-            ),
-            tickets
-                .iter()
-                .map(|(_, ticket)| ticket.evidence.value())
-                .collect(),
+            format!("seat {seat} has {} tickets: {}", codes.len(), codes.join(", ")),
+            tickets.iter().map(|(_, ticket)| ticket.evidence.value()).collect(),
         );
     }
 }
@@ -37,10 +30,7 @@ pub(super) fn held_twice(known: &Known<'_>, verdict: &mut Verdict) {
     let mut by_seat: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for hold in known.holds.values() {
         for seat in hold.seat_ids {
-            by_seat
-                .entry(seat)
-                .or_default()
-                .extend(known.spans(hold, 1));
+            by_seat.entry(seat).or_default().extend(known.spans(hold, 1));
         }
     }
     verdict.count("holds", known.holds.len());
@@ -64,11 +54,8 @@ pub(super) fn map(known: &Known<'_>, server: &ServerSide, verdict: &mut Verdict)
     if server.seats.is_empty() {
         return;
     }
-    let by_seat: BTreeMap<&str, &str> = server
-        .seats
-        .iter()
-        .map(|seat| (seat.seat_id.as_str(), seat.status.as_str()))
-        .collect();
+    let by_seat: BTreeMap<&str, &str> =
+        server.seats.iter().map(|seat| (seat.seat_id.as_str(), seat.status.as_str())).collect();
     verdict.count("seats on the map", by_seat.len());
     let mut ticketed = BTreeMap::new();
     for (_, ticket) in known.valid_tickets() {
@@ -86,20 +73,13 @@ pub(super) fn map(known: &Known<'_>, server: &ServerSide, verdict: &mut Verdict)
             );
         }
     }
-    for hold in known
-        .holds
-        .values()
-        .filter(|hold| hold.end_us > server.read_us)
-    {
+    for hold in known.holds.values().filter(|hold| hold.end_us > server.read_us) {
         for seat in hold.seat_ids {
             let status = by_seat.get(seat.as_str()).copied().unwrap_or("missing");
             if !matches!(status, "HELD" | "SOLD") {
                 verdict.report(
                     Rule::SeatMapWrong,
-                    format!(
-                        "seat {seat} is in live hold {}, and the map says {status}",
-                        hold.id
-                    ),
+                    format!("seat {seat} is in live hold {}, and the map says {status}", hold.id),
                     vec![value(hold.entry)],
                 );
             }

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use self::sale::*;
 use super::*;
-use crate::{Entry, HoldNow, Place, Rule, TicketNow, TicketRef, Via};
+use crate::{Entry, HoldNow, LiveCounts, Place, Rule, TicketNow, TicketRef, Via};
 
 /// Changes the sale and says which rules the audit must find broken; no others.
 fn check_sale(change: impl FnOnce(&mut Sale), want: &[Rule]) -> Verdict {
@@ -16,10 +16,7 @@ fn check_sale(change: impl FnOnce(&mut Sale), want: &[Rule]) -> Verdict {
     let found: Vec<_> = verdict.found.keys().copied().collect();
     assert_eq!(found, want, "{verdict}");
     if !want.is_empty() {
-        assert!(
-            verdict.violations.iter().all(|v| !v.detail.is_empty()),
-            "{verdict}"
-        );
+        assert!(verdict.violations.iter().all(|v| !v.detail.is_empty()), "{verdict}");
     }
     verdict
 }
@@ -27,18 +24,8 @@ fn check_sale(change: impl FnOnce(&mut Sale), want: &[Rule]) -> Verdict {
 #[test]
 fn a_clean_sale_passes_and_says_what_was_checked() {
     let verdict = check_sale(|_| {}, &[]);
-    for what in [
-        "holds",
-        "holds re-read",
-        "orders re-read",
-        "payments",
-        "tickets",
-        "signatures",
-    ] {
-        assert!(
-            verdict.checked.get(what).is_some_and(|n| *n > 0),
-            "{what}: {verdict}"
-        );
+    for what in ["holds", "holds re-read", "orders re-read", "payments", "tickets", "signatures"] {
+        assert!(verdict.checked.get(what).is_some_and(|n| *n > 0), "{what}: {verdict}");
     }
     assert_eq!(verdict.checked["signatures"], 3);
 }
@@ -59,10 +46,7 @@ fn what_only_looks_wrong_is_clean() {
         &[],
     );
     // The same acknowledgement twice: the first answer was lost, the retry was replayed.
-    check_sale(
-        |sale| sale.add(held(10, "h-ann", "ann", &["A-2", "A-1"], None)),
-        &[],
-    );
+    check_sale(|sale| sale.add(held(10, "h-ann", "ann", &["A-2", "A-1"], None)), &[]);
     // Cancelled by somebody else; when, the client cannot know.
     check_sale(
         |sale| {
@@ -105,10 +89,7 @@ fn what_only_looks_wrong_is_clean() {
         &[],
     );
     // A hold that ended long ago may be forgotten.
-    check_sale(
-        |sale| drop(sale.server.holds.insert("h-cyd".into(), None)),
-        &[],
-    );
+    check_sale(|sale| drop(sale.server.holds.insert("h-cyd".into(), None)), &[]);
     // Another show's entries are another audit's business.
     check_sale(
         |sale| {
@@ -136,20 +117,11 @@ fn seats_are_sold_and_held_once() {
         },
         &[Rule::SeatSoldTwice, Rule::TicketsNotComplete],
     );
-    let live = check_sale(
-        |sale| sale.add(held(30, "h-1", "eve", &["A-3"], None)),
-        &[Rule::SeatHeldTwice],
-    );
-    assert_eq!(
-        live.violations[0].evidence.len(),
-        2,
-        "both holds are the evidence"
-    );
+    let live =
+        check_sale(|sale| sale.add(held(30, "h-1", "eve", &["A-3"], None)), &[Rule::SeatHeldTwice]);
+    assert_eq!(live.violations[0].evidence.len(), 2, "both holds are the evidence");
     // Held by somebody while it is sold.
-    check_sale(
-        |sale| sale.add(held(500, "h-1", "eve", &["A-2"], None)),
-        &[Rule::SeatHeldTwice],
-    );
+    check_sale(|sale| sale.add(held(500, "h-1", "eve", &["A-2"], None)), &[Rule::SeatHeldTwice]);
     // Held by somebody while the order that took the hold over can still be paid.
     check_sale(
         |sale| {
@@ -159,30 +131,15 @@ fn seats_are_sold_and_held_once() {
         },
         &[Rule::SeatHeldTwice],
     );
-    check_sale(
-        |sale| sale.server.seats[0].status = "AVAILABLE".into(),
-        &[Rule::SeatMapWrong],
-    );
-    check_sale(
-        |sale| sale.server.seats[2].status = "AVAILABLE".into(),
-        &[Rule::SeatMapWrong],
-    );
-    check_sale(
-        |sale| sale.server.seats[3].status = "SOLD".into(),
-        &[Rule::SeatMapWrong],
-    );
+    check_sale(|sale| sale.server.seats[0].status = "AVAILABLE".into(), &[Rule::SeatMapWrong]);
+    check_sale(|sale| sale.server.seats[2].status = "AVAILABLE".into(), &[Rule::SeatMapWrong]);
+    check_sale(|sale| sale.server.seats[3].status = "SOLD".into(), &[Rule::SeatMapWrong]);
 }
 
 #[test]
 fn limits_and_pools_are_exact() {
-    check_sale(
-        |sale| sale.add(held(40, "h-1", "ann", &["A-4"], None)),
-        &[Rule::LimitExceeded],
-    );
-    check_sale(
-        |sale| sale.add(held(20, "h-1", "bob", &[], Some(2))),
-        &[Rule::LimitExceeded],
-    );
+    check_sale(|sale| sale.add(held(40, "h-1", "ann", &["A-4"], None)), &[Rule::LimitExceeded]);
+    check_sale(|sale| sale.add(held(20, "h-1", "bob", &[], Some(2))), &[Rule::LimitExceeded]);
     check_sale(
         |sale| {
             sale.add(held(20, "h-1", "eve", &[], Some(2)));
@@ -204,47 +161,28 @@ fn keys_make_one_thing_and_answers_stay() {
         },
         &[Rule::KeyUsedTwice],
     );
-    check_sale(
-        |sale| sale.add(held(11, "h-cyd", "cyd", &["A-4"], None)),
-        &[Rule::AnswerChanged],
-    );
-    check_sale(
-        |sale| sale.order("o-ann").amount_cents = 400,
-        &[Rule::AnswerChanged],
-    );
+    check_sale(|sale| sale.add(held(11, "h-cyd", "cyd", &["A-4"], None)), &[Rule::AnswerChanged]);
+    check_sale(|sale| sale.order("o-ann").amount_cents = 400, &[Rule::AnswerChanged]);
     check_sale(
         |sale| {
             let place = seat("A-9");
-            let now = Some(TicketNow {
-                place,
-                payload: None,
-            });
+            let now = Some(TicketNow { place, payload: None });
             sale.server.tickets.insert("t1".into(), now);
         },
         &[Rule::AnswerChanged],
     );
     check_sale(
         |sale| sale.add(ticketed(20, "o-bob", "t1", Place::Stock("floor".into()))),
-        &[
-            Rule::TicketCodeReused,
-            Rule::TicketMissing,
-            Rule::AnswerChanged,
-            Rule::CountsWrong,
-        ],
+        &[Rule::TicketCodeReused, Rule::TicketMissing, Rule::AnswerChanged, Rule::CountsWrong],
     );
 }
 
 #[test]
 fn what_was_acknowledged_is_there() {
-    check_sale(
-        |sale| drop(sale.server.holds.insert("h-dan".into(), None)),
-        &[Rule::HoldMissing],
-    );
+    check_sale(|sale| drop(sale.server.holds.insert("h-dan".into(), None)), &[Rule::HoldMissing]);
     check_sale(
         |sale| {
-            let gone = Some(HoldNow {
-                status: "EXPIRED".into(),
-            });
+            let gone = Some(HoldNow { status: "EXPIRED".into() });
             sale.server.holds.insert("h-dan".into(), gone);
         },
         &[Rule::HoldMissing],
@@ -263,9 +201,7 @@ fn what_was_acknowledged_is_there() {
             sale.add(held(900, "h-1", "eve", &["A-4"], None));
             sale.add(ordered(901, "o-1", "h-1"));
             sale.server.seats[3].status = "HELD".into();
-            sale.server
-                .orders
-                .insert("o-1".into(), order_now("EXPIRED", &[]));
+            sale.server.orders.insert("o-1".into(), order_now("EXPIRED", &[]));
         },
         &[Rule::OrderMissing],
     );
@@ -275,18 +211,13 @@ fn what_was_acknowledged_is_there() {
         },
         &[Rule::TicketMissing, Rule::TicketsNotComplete],
     );
-    check_sale(
-        |sale| drop(sale.server.tickets.insert("t3".into(), None)),
-        &[Rule::TicketMissing],
-    );
+    check_sale(|sale| drop(sale.server.tickets.insert("t3".into(), None)), &[Rule::TicketMissing]);
     check_sale(
         |sale| {
             sale.add(held(500, "h-1", "eve", &["A-4"], None));
             sale.add(ordered(501, "o-1", "h-1"));
             sale.add(paid(502, "o-1", Via::Callback));
-            sale.server
-                .orders
-                .insert("o-1".into(), order_now("EXPIRED", &[]));
+            sale.server.orders.insert("o-1".into(), order_now("EXPIRED", &[]));
         },
         &[Rule::PaidWithoutTicket],
     );
@@ -309,17 +240,12 @@ fn signatures_verify_for_just_this_ticket() {
     says(payload("x", "t1", "A-1"), "the payload says show `x`");
     says(payload("s", "t1", "A-2"), "the payload says place `A-2`");
     says("rubbish!".into(), "malformed");
-    let mut flipped = BASE64URL_NOPAD
-        .decode(payload("s", "t1", "A-1").as_bytes())
-        .expect("ours");
+    let mut flipped = BASE64URL_NOPAD.decode(payload("s", "t1", "A-1").as_bytes()).expect("ours");
     flipped[30] ^= 1;
     says(BASE64URL_NOPAD.encode(&flipped), "does not verify");
     flipped[3] ^= 1;
     says(BASE64URL_NOPAD.encode(&flipped), "not in the key set");
-    let verdict = check_sale(
-        |sale| sale.server.keys[0].kid = "00".into(),
-        &[Rule::BadSignature],
-    );
+    let verdict = check_sale(|sale| sale.server.keys[0].kid = "00".into(), &[Rule::BadSignature]);
     assert!(verdict.violations[0].detail.contains("`kid`"), "{verdict}");
 }
 
@@ -336,17 +262,31 @@ fn counts_add_up() {
         &[Rule::CountsWrong],
     );
     check_sale(|sale| sale.audit().ok = false, &[Rule::ServerAudit]);
+    check_sale(|sale| sale.audit().double_sold.push("A-1".into()), &[Rule::ServerAudit]);
     check_sale(
-        |sale| sale.audit().double_sold.push("A-1".into()),
+        |sale| sale.audit().faults.push("a hold without a buyer".into()),
         &[Rule::ServerAudit],
     );
+    let live = |sold, held| {
+        Some(LiveCounts {
+            capacity: 7,
+            available: 3,
+            held,
+            sold,
+            tickets_issued: sold,
+            ..LiveCounts::default()
+        })
+    };
+    check_sale(|sale| sale.audit().live = live(3, 1), &[]);
+    check_sale(|sale| sale.audit().live = live(3, 2), &[Rule::CountsWrong]);
+    check_sale(|sale| sale.audit().live = live(4, 0), &[Rule::CountsWrong]);
     // The first of several generators knows what was sold before.
     check_sale(
         |sale| {
             sale.add(Entry::Show {
                 at_us: 16 * S_US,
                 show_id: "s".into(),
-                sold_before: 2,
+                sold_before: Some(2),
                 limit_per_user: None,
             });
         },
@@ -369,10 +309,6 @@ fn many_violations_are_counted_and_some_are_kept() {
         &[Rule::LimitExceeded, Rule::HoldMissing],
     );
     assert_eq!(verdict.found[&Rule::HoldMissing], 500);
-    let kept = verdict
-        .violations
-        .iter()
-        .filter(|v| v.rule == Rule::HoldMissing)
-        .count();
+    let kept = verdict.violations.iter().filter(|v| v.rule == Rule::HoldMissing).count();
     assert_eq!(kept, 100);
 }

@@ -68,10 +68,7 @@ pub(super) fn complete(known: &Known<'_>, server: &ServerSide, verdict: &mut Ver
         if missing.values().any(|count| *count != 0) {
             verdict.report(
                 Rule::TicketsNotComplete,
-                format!(
-                    "order {order_id} has not one ticket for each piece of hold {}",
-                    hold.id
-                ),
+                format!("order {order_id} has not one ticket for each piece of hold {}", hold.id),
                 vec![value(hold.entry), value(now)],
             );
         }

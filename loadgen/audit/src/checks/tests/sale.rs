@@ -38,13 +38,7 @@ pub(super) fn jwk() -> Jwk {
 pub(super) fn payload(show: &str, ticket: &str, place: &str) -> String {
     let mut body = vec![1];
     body.extend(&Sha256::digest(key().verifying_key().to_bytes())[..8]);
-    for field in [
-        show.as_bytes(),
-        ticket.as_bytes(),
-        place.as_bytes(),
-        &[0; 8],
-        &[5; 12],
-    ] {
+    for field in [show.as_bytes(), ticket.as_bytes(), place.as_bytes(), &[0; 8], &[5; 12]] {
         body.push(u8::try_from(field.len()).expect("short"));
         body.extend(field);
     }
@@ -112,11 +106,7 @@ pub(super) fn order_now(status: &str, tickets: &[(&str, Place)]) -> Option<Order
         place: place.clone(),
         status: "VALID".into(),
     });
-    Some(OrderNow {
-        status: status.into(),
-        amount_cents: 500,
-        tickets: tickets.collect(),
-    })
+    Some(OrderNow { status: status.into(), amount_cents: 500, tickets: tickets.collect() })
 }
 
 impl Sale {
@@ -125,7 +115,7 @@ impl Sale {
         record.push(Entry::Show {
             at_us: S_US,
             show_id: "s".into(),
-            sold_before: 0,
+            sold_before: Some(0),
             limit_per_user: Some(2),
         });
         for entry in [
@@ -143,10 +133,7 @@ impl Sale {
         ] {
             record.push(entry);
         }
-        Self {
-            record,
-            server: server(),
-        }
+        Self { record, server: server() }
     }
 
     pub(super) fn add(&mut self, entry: Entry) {
@@ -160,45 +147,21 @@ impl Sale {
     /// Sets counts that belong together; the capacity stays.
     pub(super) fn counts(&mut self, sold: u64, available: u64, held: u64) {
         let audit = self.audit();
-        (
-            audit.sold,
-            audit.tickets_issued,
-            audit.available,
-            audit.held,
-        ) = (sold, sold, available, held);
+        (audit.sold, audit.tickets_issued, audit.available, audit.held) =
+            (sold, sold, available, held);
     }
 
     pub(super) fn order(&mut self, id: &str) -> &mut OrderNow {
-        self.server
-            .orders
-            .get_mut(id)
-            .and_then(Option::as_mut)
-            .expect("the sale has it")
+        self.server.orders.get_mut(id).and_then(Option::as_mut).expect("the sale has it")
     }
 }
 
 pub(super) fn server() -> ServerSide {
-    let seats = [
-        ("A-1", "SOLD"),
-        ("A-2", "SOLD"),
-        ("A-3", "HELD"),
-        ("A-4", "AVAILABLE"),
-    ];
-    let seats = seats.map(|(id, status)| SeatNow {
-        seat_id: id.into(),
-        status: status.into(),
-    });
+    let seats = [("A-1", "SOLD"), ("A-2", "SOLD"), ("A-3", "HELD"), ("A-4", "AVAILABLE")];
+    let seats = seats.map(|(id, status)| SeatNow { seat_id: id.into(), status: status.into() });
     let floor = Place::Stock("floor".into());
-    let holds = [
-        ("h-ann", "CONFIRMED"),
-        ("h-cyd", "EXPIRED"),
-        ("h-dan", "ACTIVE"),
-    ];
-    let tickets = [
-        ("t1", seat("A-1")),
-        ("t2", seat("A-2")),
-        ("t3", floor.clone()),
-    ];
+    let holds = [("h-ann", "CONFIRMED"), ("h-cyd", "EXPIRED"), ("h-dan", "ACTIVE")];
+    let tickets = [("t1", seat("A-1")), ("t2", seat("A-2")), ("t3", floor.clone())];
     ServerSide {
         show_id: "s".into(),
         read_us: END_US,
@@ -212,32 +175,15 @@ pub(super) fn server() -> ServerSide {
             ..OpsAudit::default()
         }),
         seats: seats.into(),
-        stock: vec![StockNow {
-            name: "floor".into(),
-            quantity: 3,
-            available: Some(2),
-        }],
-        holds: holds
-            .map(|(id, now)| (id.into(), Some(HoldNow { status: now.into() })))
-            .into(),
+        stock: vec![StockNow { name: "floor".into(), quantity: 3, available: Some(2) }],
+        holds: holds.map(|(id, now)| (id.into(), Some(HoldNow { status: now.into() }))).into(),
         orders: [
-            (
-                "o-ann".into(),
-                order_now("TICKETED", &[("t1", seat("A-1")), ("t2", seat("A-2"))]),
-            ),
+            ("o-ann".into(), order_now("TICKETED", &[("t1", seat("A-1")), ("t2", seat("A-2"))])),
             ("o-bob".into(), order_now("TICKETED", &[("t3", floor)])),
         ]
         .into(),
         tickets: tickets
-            .map(|(id, place)| {
-                (
-                    id.into(),
-                    Some(TicketNow {
-                        place,
-                        payload: None,
-                    }),
-                )
-            })
+            .map(|(id, place)| (id.into(), Some(TicketNow { place, payload: None })))
             .into(),
         keys: vec![jwk()],
     }

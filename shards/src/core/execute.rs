@@ -13,7 +13,8 @@ pub(super) type ReplyTo = Option<oneshot::Sender<Reply>>;
 
 impl Core {
     pub(super) fn execute(&mut self, id: InventoryId, mut command: Command, reply: ReplyTo) {
-        if self.is_disk_full() {
+        // What inventories tell each other is small, and the reserve is there for it.
+        if reply.is_some() && self.is_disk_full() {
             self.answer(reply, Reply::Unavailable(Unavailable::DiskFull));
             return;
         }

@@ -1,5 +1,5 @@
-//! Every payment that may come: on time, late, wrong, twice, for nobody. In each row the money ends as
-//! tickets or as a refund that is due, and stays due until it was made.
+//! Every payment that may come: on time, late, wrong, twice, for nobody. In each row the money ends
+//! as tickets or as a refund that is due, and stays due until it was made.
 
 use usher_engine::command::{PaymentMessage, PaymentVerdict};
 use usher_engine::id::PaymentRef;

@@ -181,7 +181,6 @@ fn batches_wait_for_their_time() {
         on sale B1 at 100       => done; wake at 100
         on sale C1 at 0         => done
         open
-        # A batch was named, if only for later: opening puts nothing on sale by itself.
         ? counts                => 1 free, 0 held, 0 sold, 15 blocked
         ? unfinished            => wake at 50
         @49 schedule            => again: done; wake at 50
@@ -193,6 +192,18 @@ fn batches_wait_for_their_time() {
         schedule                => again: done
         ? unfinished            =>
         s0: schedule            => no: wrong kind
+        ",
+    );
+    check(
+        "a batch for later is a batch: opening puts nothing on sale by itself",
+        "
+        show: draft
+        on sale A1 at 100
+        open
+        ? counts                => 0 free, 0 held, 0 sold, 16 blocked
+        s0: ? counts            => 0 free, 0 held, 0 sold, 5 blocked, 0 lent, 0 received
+        @100 schedule
+        ? counts                => 1 free, 0 held, 0 sold, 15 blocked
         ",
     );
     let mut script = "show: draft\n".to_owned();

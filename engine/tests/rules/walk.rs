@@ -185,8 +185,11 @@ impl Walk {
 
     /// Lets everything come to its end, and then looks whether anything is missing.
     fn finish(&mut self) {
+        let mut reminders = 0;
         while self.network.is_busy() || self.has_loans_under_way() {
             self.remind();
+            reminders += 1;
+            assert!(reminders < 1_000, "a loan never arrives, however often it is sent");
             while let Some((at, command)) = self.network.take_for_good() {
                 self.run(at, &command);
             }

@@ -9,8 +9,8 @@ pub(crate) use inventory::Watched;
 pub(crate) use script::buyer;
 pub(crate) use stage::{Setting, Stage, moment};
 
-/// Plays a script and compares each line. All differences are shown together, so that a table can be
-/// read as a whole when it fails.
+/// Plays a script and compares each line. All differences are shown together, so that a table can
+/// be read as a whole when it fails.
 ///
 /// A script may begin with `show: …` to change the show; see [`Setting::parse`].
 #[track_caller]

@@ -1,5 +1,5 @@
-//! The language of the scripts. A line is `[@SECONDS] [s0:] COMMAND`; `s0:` addresses stock segment 0
-//! rather than the house, and the clock stays where a line put it. Words that name an option may
+//! The language of the scripts. A line is `[@SECONDS] [s0:] COMMAND`; `s0:` addresses stock segment
+//! 0 rather than the house, and the clock stays where a line put it. Words that name an option may
 //! stand anywhere: `key K`, `for S`, `within S`, `at S`, `gate G`, `scan N`.
 //!
 //! ```text
@@ -8,7 +8,8 @@
 //!   pay 1 as p1                  cancel 1                    counter ann A1
 //!   success p1 of 1 100.00       failed p1 of 1 100.00       returned p1 of 1
 //!   enter 1/0                    enter 1/0 forged            take back 1
-//!   open | close | pause | resume [operator]                 on sale everything | A1 A2 | 4 standing
+//!   open | close | pause | resume [operator]                 on sale everything | A1 A2 | 4
+//! standing
 //!   change limit 2               change prices 60.00 30.00   change pool 0 5 25.00
 //!   change hold 60               change starts 10            change ends 900
 //!   extend 60                    expire 1 2                  schedule

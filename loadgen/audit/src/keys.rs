@@ -92,10 +92,9 @@ impl KeySet {
             .ok_or_else(|| SignatureFault::UnknownKey(HEXLOWER.encode(&payload.key_id)))?;
         key.verify_strict(&payload.body, &Signature::from_bytes(&payload.signature))
             .map_err(|_| SignatureFault::Signature)?;
-        let (Place::SeatId(place) | Place::Stock(place)) = place;
         same("show", &payload.show, show)?;
         same("ticket", &payload.ticket, ticket)?;
-        same("place", &payload.place, place)
+        same("place", &words(&payload.place), &words(place))
     }
 }
 
@@ -112,6 +111,13 @@ fn usable(jwk: &Jwk) -> Result<([u8; 8], VerifyingKey), &'static str> {
         return Err("`kid` is not the digest of the key");
     }
     Ok((*id, key))
+}
+
+fn words(place: &Place) -> String {
+    match place {
+        Place::SeatId(seat) => format!("seat {seat}"),
+        Place::Stock(name) => format!("stock {name}"),
+    }
 }
 
 fn same(field: &'static str, said: &str, expected: &str) -> Result<(), SignatureFault> {

@@ -449,10 +449,14 @@ impl Sale {
         };
         let mut body = vec![1];
         body.extend(self.key_id());
-        for field in [b"s", code.as_bytes(), ticket.place.as_bytes(), &[0; 8], &[1; 12]] {
+        for field in ["s", code] {
             body.push(u8::try_from(field.len()).expect("short"));
-            body.extend(field);
+            body.extend(field.as_bytes());
         }
+        body.push(if ticket.is_seat { b'S' } else { b'G' });
+        body.push(u8::try_from(ticket.place.len()).expect("short"));
+        body.extend(ticket.place.as_bytes());
+        body.extend([0; 8 + 16]);
         let signature = self.key.sign(&body);
         body.extend(signature.to_bytes());
         let kind = if ticket.is_seat { "seatId" } else { "stock" };

@@ -231,16 +231,17 @@ fn signatures_verify_for_just_this_ticket() {
             now.expect("the sale has it").payload = Some(payload);
         }
     };
-    check_sale(plant(payload("s", "t1", "A-1")), &[]);
+    check_sale(plant(payload("s", "t1", &seat("A-1"))), &[]);
     let says = |payload: String, want: &str| {
         let verdict = check_sale(plant(payload), &[Rule::BadSignature]);
         assert!(verdict.violations[0].detail.contains(want), "{verdict}");
     };
-    says(payload("s", "t2", "A-1"), "the payload says ticket `t2`");
-    says(payload("x", "t1", "A-1"), "the payload says show `x`");
-    says(payload("s", "t1", "A-2"), "the payload says place `A-2`");
+    says(payload("s", "t2", &seat("A-1")), "the payload says ticket `t2`");
+    says(payload("x", "t1", &seat("A-1")), "the payload says show `x`");
+    says(payload("s", "t1", &seat("A-2")), "the payload says place `seat A-2`");
     says("rubbish!".into(), "malformed");
-    let mut flipped = BASE64URL_NOPAD.decode(payload("s", "t1", "A-1").as_bytes()).expect("ours");
+    let mut flipped =
+        BASE64URL_NOPAD.decode(payload("s", "t1", &seat("A-1")).as_bytes()).expect("ours");
     flipped[30] ^= 1;
     says(BASE64URL_NOPAD.encode(&flipped), "does not verify");
     flipped[3] ^= 1;

@@ -35,13 +35,20 @@ pub(super) fn jwk() -> Jwk {
     }
 }
 
-pub(super) fn payload(show: &str, ticket: &str, place: &str) -> String {
+pub(super) fn payload(show: &str, ticket: &str, place: &Place) -> String {
+    let (kind, name) = match place {
+        Place::SeatId(seat) => (b'S', seat),
+        Place::Stock(name) => (b'G', name),
+    };
     let mut body = vec![1];
     body.extend(&Sha256::digest(key().verifying_key().to_bytes())[..8]);
-    for field in [show.as_bytes(), ticket.as_bytes(), place.as_bytes(), &[0; 8], &[5; 12]] {
+    for field in [show, ticket] {
         body.push(u8::try_from(field.len()).expect("short"));
-        body.extend(field);
+        body.extend(field.as_bytes());
     }
+    body.extend([kind, u8::try_from(name.len()).expect("short")]);
+    body.extend(name.as_bytes());
+    body.extend([0; 8 + 16]);
     let signature = key().sign(&body);
     body.extend(signature.to_bytes());
     BASE64URL_NOPAD.encode(&body)
@@ -89,13 +96,12 @@ pub(super) fn paid(at_s: u64, order: &str, via: Via) -> Entry {
 }
 
 pub(super) fn ticketed(at_s: u64, order: &str, code: &str, place: Place) -> Entry {
-    let (Place::SeatId(name) | Place::Stock(name)) = &place;
     Entry::Ticketed {
         at_us: at_s * S_US,
         show_id: "s".into(),
         order_id: order.into(),
         ticket_code: code.into(),
-        payload: Some(payload("s", code, name)),
+        payload: Some(payload("s", code, &place)),
         place,
     }
 }

@@ -1,1 +1,90 @@
-//! Buyers. Three authors share this crate now: `buyers/` and `http/refusals.rs` belong to the author of the buyers handlers, `organisers/` and `operators/` to another; the author of the foundations does server.rs, main.rs, commands/, OpenAPI assembly, and everything else.
+//! What buyers, and box offices that integrate, can do: everything under `/api/v1`.
+//!
+//! ```text
+//!   reads published views     shows, plans, seats, seat_stream (with seat_feed behind it)
+//!   asks one owner, once      holds, orders, pay, callback, tickets, checkins, order_stream
+//!   asks the replica          orders (a buyer's list)
+//!   shared                    lookup, render, checks, contacts, idempotency, paging, etag, sse
+//! ```
+//!
+//! A handler checks what it was given, asks, and writes down the answer. It holds nothing: all that
+//! an answer rests on is in the journal before the answer exists.
+
+pub mod checks;
+pub mod contacts;
+pub mod holds;
+pub mod idempotency;
+pub mod lookup;
+pub mod paging;
+pub mod render;
+pub mod seat_feed;
+pub mod shows;
+
+mod callback;
+mod checkins;
+mod etag;
+mod keys;
+mod order_stream;
+mod orders;
+mod pay;
+mod plans;
+mod seat_stream;
+mod seats;
+mod sse;
+mod tickets;
+
+use crate::app::App;
+use actix_web::web::{Data, ServiceConfig, resource};
+use utoipa::OpenApi;
+
+pub use seat_feed::Feeds;
+
+/// Everything that buyers can call, relative to `/api/v1`.
+pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
+    service
+        .service(resource("/shows").get(shows::list))
+        .service(resource("/shows/{showId}").get(shows::show))
+        .service(resource("/shows/{showId}/seats").get(seats::show))
+        .service(resource("/shows/{showId}/seats/stream").get(seat_stream::watch))
+        .service(resource("/shows/{showId}/holds").post(holds::place))
+        .service(resource("/holds/{holdId}").get(holds::show).delete(holds::release))
+        .service(resource("/plans/{planId}").get(plans::show))
+        .service(resource("/me/orders").get(orders::mine))
+        .service(resource("/orders").post(orders::place))
+        .service(resource("/orders/{orderId}").get(orders::show))
+        .service(resource("/orders/{orderId}/pay").post(pay::start))
+        .service(resource("/orders/{orderId}/cancel").post(orders::cancel))
+        .service(resource("/orders/{orderId}/stream").get(order_stream::watch))
+        .service(resource("/payments/callback").post(callback::hear))
+        .service(resource("/tickets/{ticketCode}").get(tickets::show))
+        .service(resource("/tickets/{ticketCode}/qr.svg").get(tickets::svg))
+        .service(resource("/tickets/{ticketCode}/qr.png").get(tickets::png))
+        .service(resource("/checkins").post(checkins::scan))
+        .service(resource("/keys").get(keys::list));
+}
+
+/// The buyers' part of the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(
+    shows::list,
+    shows::show,
+    seats::show,
+    seat_stream::watch,
+    holds::place,
+    holds::show,
+    holds::release,
+    plans::show,
+    orders::mine,
+    orders::place,
+    orders::show,
+    orders::cancel,
+    pay::start,
+    order_stream::watch,
+    callback::hear,
+    tickets::show,
+    tickets::svg,
+    tickets::png,
+    checkins::scan,
+    keys::list,
+))]
+pub struct Api;

@@ -1,0 +1,45 @@
+//! Contacts on their way into an order and out again: sealed before they leave this process.
+//!
+//! The journal and all its copies only ever see what [`seal`] made. The key of a new buyer must be
+//! durable first; the keyring does that on a thread of its own, and here is only waited for.
+
+use crate::app::App;
+use crate::http::problem::{ApiError, Code};
+use tokio::sync::oneshot;
+use usher_engine::BuyerId;
+use usher_persistence::seal::KeyError;
+use usher_wire::Contact;
+
+/// Seals a contact for its buyer.
+///
+/// # Errors
+/// [`Code::Busy`] where too many new buyers wait, and a fault where the keys cannot be written.
+pub async fn seal(app: &App, buyer: BuyerId, contact: &Contact) -> Result<Box<[u8]>, ApiError> {
+    let (told, done) = oneshot::channel();
+    // Whoever waited may have gone away; the key is there all the same.
+    let tell = move |result| drop(told.send(result));
+    app.keyring.prepare(buyer.0, tell).map_err(refuse)?;
+    match done.await {
+        Ok(prepared) => prepared.map_err(refuse)?,
+        Err(_) => return Err(refuse(KeyError::Failed)),
+    }
+    let text = serde_json::to_vec(contact).expect("a contact is plain data");
+    // Encrypting some hundred bytes takes microseconds, and the key is there.
+    let sealed = app.keyring.seal(buyer.0, &text).map_err(refuse)?;
+    Ok(sealed.into_boxed_slice())
+}
+
+/// Opens a sealed contact; `None` where there is none, or its buyer's key was destroyed.
+pub fn open(app: &App, buyer: BuyerId, sealed: &[u8]) -> Option<Contact> {
+    let text = app.keyring.open_sealed(buyer.0, sealed)?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn refuse(error: KeyError) -> ApiError {
+    match error {
+        KeyError::Busy => ApiError::new(Code::Busy).detail("too many new buyers at once"),
+        KeyError::Disk(_) | KeyError::Damaged { .. } | KeyError::InUse(_) | KeyError::Failed => {
+            ApiError::internal(error)
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Taking seats and tickets for a while, looking at them, and giving them back.
+//!
+//! `POST …/holds` is what a rush consists of. Everything that can be refused without the owner is
+//! refused here, from the published plan, and the owner is asked exactly once.
+
+use crate::app::App;
+use crate::http::body::Body;
+use crate::http::problem::{ApiError, Code};
+use crate::http::refusals::explain;
+use crate::ids::{self, HoldRoute};
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use usher_engine::command::{HoldRequest as Request, Wish};
+use usher_engine::plan::{SeatIx, SeatPlan};
+use usher_engine::{BuyerId, Command, InventoryId, Refusal};
+use usher_shards::{Answer, CallError, ShowView};
+use usher_wire::{BestAvailable, HoldRequest, Problem, ProblemSeat, StockQuantity};
+
+use super::idempotency::{self, Operation, REPLAYED_HEADER};
+use super::render::Holding;
+use super::{checks, lookup};
+
+/// Holds seats or standing tickets for a while: all of them or none.
+#[utoipa::path(
+    post, path = "/api/v1/shows/{showId}/holds", tag = "buyers", operation_id = "placeHold", request_body = HoldRequest,
+    params(
+        ("showId" = String, Path, description = "The show"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless"),
+    ),
+    responses(
+        (status = 201, body = usher_wire::Hold, description = "Held",
+         headers(("Location" = String), ("Idempotent-Replayed" = String))),
+        (status = "4XX", body = Problem, description = "Nothing was held", content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Try again", content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn place(
+    app: Data<App>,
+    show_id: Path<String>,
+    request: HttpRequest,
+    body: Body<HoldRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let view = lookup::show(&app, &show_id)?;
+    let Body(asked) = body;
+    checks::user_id(&asked.user_id, "/userId")?;
+    let buyer = ids::buyer_id(&asked.user_id);
+    let hold_ms = match asked.hold_seconds {
+        Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
+        seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
+    };
+    let (owner, wish) = route(&app, &view, buyer, &asked)?;
+    let key = idempotency::optional(&request)?;
+    let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
+    let command = Command::Hold(Request { buyer, wish, hold_ms, key });
+    let answer = app
+        .router
+        .execute(owner, command)
+        .await
+        .map_err(|error| explain(error, view.plan.as_deref()))?;
+    let hold = describe(&app, &view, &answer)?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("/api/v1/holds/{}", hold.hold_id)));
+    if answer.replayed {
+        response.insert_header((REPLAYED_HEADER, "true"));
+    }
+    Ok(response.json(hold))
+}
+
+/// How a hold stands.
+#[utoipa::path(
+    get, path = "/api/v1/holds/{holdId}", tag = "buyers", operation_id = "getHold",
+    params(("holdId" = String, Path, description = "The hold")),
+    responses(
+        (status = 200, body = usher_wire::Hold, description = "How it stands"),
+        (status = 404, body = Problem, description = "None is known by this id", content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let HoldRoute { inventory, number } = parse(&app, &hold_id, "")?;
+    let answer = app.router.read(inventory, number).await.map_err(|error| match error {
+        // Holds that ended are forgotten after a while; there is nothing left to show.
+        CallError::Refused(Refusal::HoldExpired | Refusal::UnknownShow) => {
+            ApiError::new(Code::UnknownHold)
+        }
+        other => other.into(),
+    })?;
+    let view = lookup::show_of(&app, inventory)?;
+    Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
+}
+
+/// Gives a hold back before its time. Doing it twice is doing it once.
+#[utoipa::path(
+    delete, path = "/api/v1/holds/{holdId}", tag = "buyers", operation_id = "releaseHold",
+    params(("holdId" = String, Path, description = "The hold")),
+    responses(
+        (status = 200, body = usher_wire::Hold, description = "It is released"),
+        (status = 404, body = Problem, description = "None is known by this id", content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "It became an order", content_type = "application/problem+json"),
+        (status = 410, body = Problem, description = "It has expired", content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn release(
+    app: Data<App>,
+    hold_id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let HoldRoute { inventory, number } = parse(&app, &hold_id, "")?;
+    let answer = app.router.execute(inventory, Command::Release { hold: number }).await?;
+    let view = lookup::show_of(&app, inventory)?;
+    Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
+}
+
+/// Where a hold lives. `pointer` names the field that has the id, if it is in a body.
+///
+/// # Errors
+/// [`Code::UnknownHold`].
+pub(super) fn parse(app: &App, hold_id: &str, pointer: &str) -> Result<HoldRoute, ApiError> {
+    app.ids.parse_hold(hold_id).map_err(|foreign| {
+        let error = ApiError::new(Code::UnknownHold).detail(foreign.to_string());
+        if pointer.is_empty() { error } else { error.pointer(pointer) }
+    })
+}
+
+/// Who owns what is asked for, and what that is in the engine's words.
+fn route(
+    app: &App,
+    view: &ShowView,
+    buyer: BuyerId,
+    asked: &HoldRequest,
+) -> Result<(InventoryId, Wish), ApiError> {
+    let units_max = app.config.sale.seats_per_hold_max;
+    match (&asked.seat_ids, &asked.best_available, &asked.stock) {
+        (Some(seat_ids), None, None) => {
+            check_units(seat_ids.len(), units_max, "/seatIds")?;
+            let seats = find_seats(plan_of(view)?, seat_ids, "/seatIds")?;
+            Ok((InventoryId::house(view.key), Wish::Seats(seats)))
+        }
+        (None, Some(best), None) => {
+            check_units(best.quantity as usize, units_max, "/bestAvailable/quantity")?;
+            Ok((InventoryId::house(view.key), find_best(plan_of(view)?, best)?))
+        }
+        (None, None, Some(stock)) => {
+            check_units(stock.quantity as usize, units_max, "/stock/quantity")?;
+            let owner = find_stock(view, buyer, stock, "/stock")?;
+            Ok((owner, Wish::Stock { quantity: stock.quantity }))
+        }
+        _ => {
+            let words = "give exactly one of `seatIds`, `bestAvailable` and `stock`";
+            Err(ApiError::field("", words))
+        }
+    }
+}
+
+/// Checks a number of seats or tickets against what one hold may have.
+///
+/// # Errors
+/// [`Code::NothingAsked`], [`Code::TooManySeats`].
+pub fn check_units(count: usize, units_max: u32, pointer: &str) -> Result<(), ApiError> {
+    match count {
+        0 => Err(ApiError::new(Code::NothingAsked).pointer(pointer)),
+        count if count > units_max as usize => {
+            Err(ApiError::new(Code::TooManySeats).limit(u64::from(units_max)).pointer(pointer))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The seats that labels name. All labels that the plan does not have are told at once.
+///
+/// # Errors
+/// [`Code::UnknownSeat`] with the pointer of the first.
+pub fn find_seats(
+    plan: &SeatPlan,
+    labels: &[String],
+    pointer: &str,
+) -> Result<Vec<SeatIx>, ApiError> {
+    let mut seats = Vec::with_capacity(labels.len());
+    let mut unknown = Vec::new();
+    let mut first_unknown = 0;
+    for (place, label) in labels.iter().enumerate() {
+        match plan.find(label) {
+            Some(seat) => seats.push(seat),
+            None => {
+                if unknown.is_empty() {
+                    first_unknown = place;
+                }
+                unknown.push(ProblemSeat { seat_id: label.clone(), status: None });
+            }
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(seats);
+    }
+    let pointer = format!("{pointer}/{first_unknown}");
+    Err(ApiError::new(Code::UnknownSeat).pointer(pointer).seats(unknown))
+}
+
+/// The segment at which a buyer buys tickets of a pool.
+///
+/// # Errors
+/// [`Code::WrongKind`] where the show has no stock, [`Code::UnknownSeat`] where none has this name.
+pub fn find_stock(
+    view: &ShowView,
+    buyer: BuyerId,
+    stock: &StockQuantity,
+    pointer: &str,
+) -> Result<InventoryId, ApiError> {
+    let Some((pool, found)) = view.find_pool(&stock.name) else {
+        if view.face().pools.is_empty() {
+            return Err(ApiError::new(Code::WrongKind).detail("this show has no stock"));
+        }
+        let words = format!("there is no stock {:?}", stock.name);
+        let pointer = format!("{pointer}/name");
+        return Err(ApiError::new(Code::UnknownSeat).detail(words).pointer(pointer));
+    };
+    Ok(InventoryId::segment(view.key, pool, lookup::home_segment(buyer, found.segments)))
+}
+
+/// The plan of a show.
+///
+/// # Errors
+/// [`Code::WrongKind`] where it has none.
+pub fn plan_of(view: &ShowView) -> Result<&SeatPlan, ApiError> {
+    let plan = view.plan.as_deref();
+    plan.ok_or_else(|| ApiError::new(Code::WrongKind).detail("this show has no seats"))
+}
+
+fn find_best(plan: &SeatPlan, best: &BestAvailable) -> Result<Wish, ApiError> {
+    let unknown = |what: &str, name: &str| {
+        let error = ApiError::new(Code::UnknownSeat).pointer(format!("/bestAvailable/{what}"));
+        error.detail(format!("the plan has no {what} {name:?}"))
+    };
+    let category = best
+        .category
+        .as_deref()
+        .map(|name| plan.find_category(name).ok_or_else(|| unknown("category", name)));
+    let section = best
+        .section
+        .as_deref()
+        .map(|name| plan.find_section(name).ok_or_else(|| unknown("section", name)));
+    Ok(Wish::BestAvailable {
+        quantity: best.quantity,
+        category: category.transpose()?,
+        section: section.transpose()?,
+        adjacent: best.adjacent,
+    })
+}
+
+fn describe(app: &App, view: &ShowView, answer: &Answer) -> Result<usher_wire::Hold, ApiError> {
+    let holding = Holding::of(&app.ids, view, answer);
+    let holding = holding.ok_or_else(|| ApiError::internal("an answer about a hold has none"))?;
+    Ok(holding.hold())
+}

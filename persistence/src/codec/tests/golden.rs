@@ -221,8 +221,8 @@ fn the_page_lists_every_event_under_its_tag() {
         encode_record(InventoryId::house(SHOW), NOW, none, &mut payload);
         let event_at = payload.len();
         payload.clear();
-        encode_record(InventoryId::house(SHOW), NOW, &[event.clone()], &mut payload);
         let shown = format!("{event:?}");
+        encode_record(InventoryId::house(SHOW), NOW, &[event], &mut payload);
         let variant = shown.split([' ', '(']).next().expect("a name");
         let line = format!("| {} | `{variant}` |", payload[event_at + 1]);
         assert!(page.contains(&line), "no line for {name}: {line}");

@@ -10,13 +10,22 @@ use super::Plans;
 use super::samples::{self, NOW, SHOW};
 use crate::codec::{decode_header, decode_image, decode_record, encode_image, encode_record};
 
-/// Prints what a run of `work`, done `count` times, takes each time.
-fn report(name: &str, bytes: usize, count: u32, mut work: impl FnMut()) {
-    let started = Instant::now();
-    for _ in 0..count {
-        work();
-    }
-    let each = started.elapsed() / count;
+/// How often each measurement is repeated.
+const ROUNDS: usize = 20;
+
+/// Prints what `work` takes each time: the best of many rounds, since other work on the machine
+/// only ever adds.
+fn report(name: &str, bytes: usize, round: u32, mut work: impl FnMut()) {
+    let each = (0..ROUNDS)
+        .map(|_| {
+            let started = Instant::now();
+            for _ in 0..round {
+                work();
+            }
+            started.elapsed() / round
+        })
+        .min()
+        .expect("a round");
     println!("{name:<28} {bytes:>10} B  {each:>12.1?}  {:>12.0}/s", 1.0 / each.as_secs_f64());
 }
 
@@ -35,15 +44,15 @@ fn rates() {
         payload.clear();
         encode_record(id, NOW, &events, &mut payload);
         let record = payload.clone();
-        report(&format!("encode {name}"), record.len(), 2_000_000, || {
+        report(&format!("encode {name}"), record.len(), 5_000, || {
             payload.clear();
             encode_record(id, NOW, black_box(&events), &mut payload);
             black_box(&payload);
         });
-        report(&format!("decode {name}"), record.len(), 2_000_000, || {
+        report(&format!("decode {name}"), record.len(), 5_000, || {
             black_box(decode_record(black_box(&record), &plans).expect("a record"));
         });
-        report(&format!("header {name}"), record.len(), 2_000_000, || {
+        report(&format!("header {name}"), record.len(), 5_000, || {
             black_box(decode_header(black_box(&record)).expect("a record"));
         });
     }
@@ -59,16 +68,17 @@ fn rates() {
         bytes.len(),
         bytes.len() / image.holds.len()
     );
-    report("encode image", bytes.len(), 5, || {
+    report("encode image", bytes.len(), 1, || {
         let mut out = Vec::new();
         encode_image(black_box(&image), &mut out);
         black_box(out);
     });
-    report("decode image", bytes.len(), 5, || {
+    report("decode image", bytes.len(), 1, || {
         black_box(decode_image(black_box(&bytes), &plans).expect("an image"));
     });
     let mut total = 0;
     report("replay of its records", sale.records.iter().map(Vec::len).sum(), 1, || {
+        total = 0;
         for record in &sale.records {
             total += decode_record(record, &plans).expect("a record").events.len();
         }

@@ -3,15 +3,20 @@
 
 use std::sync::Arc;
 
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use usher_persistence::seal::Keyring;
 use usher_shards::{Compactor, Router};
 
+use crate::buyers::Feeds;
 use crate::config::Config;
 use crate::config::secrets::Secrets;
+use crate::http::rate::Limiter;
 use crate::ids::IdCodec;
 use crate::payments::PaymentProvider;
-use crate::plan_store::PlanStore;
+use crate::plans::Plans;
 use crate::sandbox::Sandbox;
+use crate::server::lifecycle::Lifecycle;
 use crate::tickets::TicketKeys;
 
 /// Shared by reference (`web::Data<App>`).
@@ -22,12 +27,12 @@ pub struct App {
     pub secrets: Secrets,
     /// Reaches the owners of all inventories, the published views, and the replica.
     pub router: Router,
-    /// Compacts the journal on demand.
+    /// Compacts the journal and makes backups on demand.
     pub compactor: Compactor,
     /// Turns routes into public ids and back.
     pub ids: IdCodec,
     /// Uploaded seating plans.
-    pub plans: Arc<PlanStore>,
+    pub plans: Arc<Plans>,
     /// Seals and opens contacts.
     pub keyring: Arc<Keyring>,
     /// Signs and verifies tickets.
@@ -36,4 +41,14 @@ pub struct App {
     pub provider: Arc<dyn PaymentProvider>,
     /// The sandbox provider, where it is switched on.
     pub sandbox: Option<Arc<Sandbox>>,
+    /// Whether the process takes requests, drains, or stops.
+    pub lifecycle: Arc<Lifecycle>,
+    /// Places for event streams; a stream holds one permit for as long as it lives.
+    pub streams: Arc<Semaphore>,
+    /// What watchers of seats are told, written once per show.
+    pub feeds: Arc<Feeds>,
+    /// Bounds writes by buyer address, where configured.
+    pub rate: Option<Limiter>,
+    /// Renders what was counted.
+    pub metrics: PrometheusHandle,
 }

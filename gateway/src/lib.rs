@@ -1,10 +1,30 @@
 //! The HTTP gateway of Usher, and all that the `usher` binary is made of.
+//!
+//! ```text
+//!   main.rs ─► commands/ ─► server/ ─┬─ buyers/      /api/v1     shows, seats, holds, orders, tickets
+//!                                    ├─ organisers/  /admin/v1   plans, shows, reports, the counter
+//!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
+//!                                    ├─ sandbox/     /sandbox    a payment provider for trying
+//!                                    └─ docs, health
+//!   shared by all of them: app, http/ (bodies, problems, keys), ids, plans, payments/, tickets/
+//! ```
+//!
+//! Whoever wants to change an answer finds it in the folder of its caller. A gateway holds nothing
+//! that cannot be lost: any gateway answers any request, since an id carries its own route.
+
+pub mod app;
+pub mod buyers;
+pub mod commands;
 pub mod config;
 pub mod http;
 pub mod ids;
+pub mod openapi;
+pub mod operators;
+pub mod organisers;
 pub mod payments;
 pub mod plan_import;
 pub mod plans;
 pub mod sandbox;
+pub mod server;
 pub mod telemetry;
 pub mod tickets;

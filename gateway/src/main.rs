@@ -1,2 +1,7 @@
-//! To be written.
-fn main() {}
+//! The `usher` binary; see [`usher_gateway::commands`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    usher_gateway::commands::run()
+}

@@ -49,6 +49,11 @@ impl Plans {
         Ok(Self { store, cache: Mutex::default() })
     }
 
+    /// Where the documents are kept, for backups.
+    pub fn store(&self) -> &PlanStore {
+        &self.store
+    }
+
     /// Takes a document in; durable when this returns. Blocks.
     ///
     /// # Errors

@@ -5,7 +5,9 @@
 //! renders. Names start with `usher_`, units are base units, and labels come from small closed
 //! sets (a route's pattern, never a path), so that no caller can make the server remember more.
 
+use crate::app::App;
 use crate::config::{LogConfig, LogFormat};
+use crate::server::lifecycle::Stage;
 use actix_web::dev::ServiceResponse;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -81,6 +83,42 @@ pub fn observe_request<B>(span: &Span, response: &ServiceResponse<B>, took: Dura
     metrics::histogram!("usher_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }
 
+/// Sets the gauges that are read from the runtime when somebody asks.
+pub fn gauge_runtime(app: &App) {
+    let gauge = |name: &'static str, value: f64| metrics::gauge!(name).set(value);
+    let flag = |name: &'static str, is_set: bool| gauge(name, f64::from(u8::from(is_set)));
+    for figures in app.router.shards() {
+        let shard = [("shard", figures.shard.to_string())];
+        metrics::gauge!("usher_shard_lane_depth", &shard).set(figures.depth as f64);
+        metrics::gauge!("usher_shard_partitions", &shard).set(figures.partitions as f64);
+        metrics::gauge!("usher_shard_inventories", &shard).set(figures.inventories as f64);
+        metrics::counter!("usher_shard_requests_total", &shard).absolute(figures.requests);
+        metrics::counter!("usher_shard_records_total", &shard).absolute(figures.records);
+        metrics::counter!("usher_shard_turns_total", &shard).absolute(figures.turns);
+    }
+    let journal = app.router.journal();
+    gauge("usher_journal_durable_sequence", journal.durable_seq as f64);
+    metrics::counter!("usher_journal_bytes_total").absolute(journal.bytes);
+    metrics::counter!("usher_journal_records_total").absolute(journal.records);
+    metrics::counter!("usher_journal_flushes_total").absolute(journal.flushes);
+    let (flush, batch) = (journal.flush_us, journal.batch_records);
+    for (quantile, flush_us, records) in
+        [("0.5", flush.p50, batch.p50), ("0.99", flush.p99, batch.p99), ("1", flush.max, batch.max)]
+    {
+        let labels = [("quantile", quantile)];
+        metrics::gauge!("usher_journal_flush_quantile_seconds", &labels).set(flush_us as f64 / 1e6);
+        metrics::gauge!("usher_journal_batch_quantile_records", &labels).set(records as f64);
+    }
+    let recovery = app.router.recovery();
+    gauge("usher_recovery_records", recovery.records as f64);
+    gauge("usher_recovery_duration_seconds", recovery.took.as_secs_f64());
+    flag("usher_disk_full", app.router.is_disk_full());
+    flag("usher_ready", app.lifecycle.stage() == Stage::Ready);
+    gauge("usher_http_in_flight", app.lifecycle.in_flight() as f64);
+    let streams = app.config.http.streams_max - app.streams.available_permits();
+    gauge("usher_http_streams", streams as f64);
+}
+
 /// A method as a label: a caller may invent methods, but not labels.
 fn method_label(method: &actix_web::http::Method) -> &'static str {
     match method.as_str() {
@@ -92,27 +130,49 @@ fn method_label(method: &actix_web::http::Method) -> &'static str {
     }
 }
 
-fn describe() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_counter!(
-        "usher_http_requests_total",
-        Unit::Count,
-        "Requests that were answered, by method, route and status"
-    );
-    describe_histogram!(
-        "usher_http_request_seconds",
-        Unit::Seconds,
-        "From a request's head to its answer's head, by method and route"
-    );
-    describe_gauge!("usher_http_streams", Unit::Count, "Event streams that are open");
-    describe_counter!(
+/// What each metric means, as `/metrics` says it. `docs/OPERATIONS.md` explains what to do.
+const COUNTERS: &[(&str, &str)] = &[
+    ("usher_http_requests_total", "Requests that were answered, by method, route and status"),
+    ("usher_refusals_total", "Requests that were understood and refused, by problem code"),
+    ("usher_refunds_total", "Refunds, by outcome: made, failed (and tried again)"),
+    (
         "usher_sandbox_callbacks_total",
-        Unit::Count,
-        "Callbacks of the sandbox payment provider, by outcome: answered, refused, lost, failed"
-    );
-    describe_counter!(
-        "usher_refusals_total",
-        Unit::Count,
-        "Requests that were understood and refused, by problem code"
+        "Callbacks of the sandbox, by outcome: answered, refused, lost, failed",
+    ),
+    ("usher_shard_requests_total", "Requests that a shard worked off"),
+    ("usher_shard_records_total", "Journal records that a shard made"),
+    ("usher_shard_turns_total", "Turns that a shard took"),
+    ("usher_journal_bytes_total", "Bytes appended to the journal"),
+    ("usher_journal_records_total", "Records appended to the journal"),
+    ("usher_journal_flushes_total", "Flushes of the journal to the device"),
+];
+const GAUGES: &[(&str, &str)] = &[
+    ("usher_http_in_flight", "Requests that are being worked on"),
+    ("usher_http_streams", "Event streams that are open"),
+    ("usher_shard_lane_depth", "Requests that wait in front of a shard"),
+    ("usher_shard_partitions", "Partitions that a shard owns"),
+    ("usher_shard_inventories", "Inventories that a shard owns"),
+    ("usher_journal_durable_sequence", "The last journal record that is durable"),
+    (
+        "usher_journal_flush_quantile_seconds",
+        "Time of one append with its flush since the start, by quantile",
+    ),
+    ("usher_journal_batch_quantile_records", "Records of one flush since the start, by quantile"),
+    ("usher_recovery_records", "Records that the last start replayed"),
+    ("usher_recovery_duration_seconds", "Time that the last start took to recover"),
+    ("usher_disk_full", "1 while writes are refused since the disk is nearly full"),
+    ("usher_ready", "1 while the server wants requests"),
+];
+
+fn describe() {
+    for (name, words) in COUNTERS {
+        metrics::describe_counter!(*name, *words);
+    }
+    for (name, words) in GAUGES {
+        metrics::describe_gauge!(*name, *words);
+    }
+    metrics::describe_histogram!(
+        "usher_http_request_seconds",
+        "From a request's head to its answer's head, by method and route"
     );
 }

@@ -164,7 +164,7 @@ pub struct JournalConfig {
     /// Size at which a new directory is started.
     pub generation_bytes: u64,
     /// Directories kept beyond those that recovery needs.
-    pub keep_generations: u32,
+    pub keep_generations: usize,
     /// Memory for the journal's cache.
     pub cache_bytes: u64,
     /// Free space below which writes are refused.

@@ -98,7 +98,7 @@ pub const SETTINGS: &[Setting] = &[
     open("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
     open(
         "log_level",
-        "info",
+        "info,actix_server=warn",
         "`error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,usher_shards=debug`",
     ),
     open("sandbox_enabled", "true", "Whether payments go to the built-in sandbox provider"),

@@ -5,12 +5,12 @@
 //! HEAD becomes GET before routing; the HTTP layer leaves the body out.
 
 use super::problem::{ApiError, Code};
-use actix_web::ResponseError as _;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_TYPE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use usher_wire::PROBLEM_MEDIA_TYPE;
 
 /// The longest path with its query, in bytes.
@@ -31,7 +31,7 @@ pub async fn as_problem<B: MessageBody + 'static>(
     }
     let response = next.call(request).await?;
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || is_problem(&response) {
+    if !(status.is_client_error() || status.is_server_error()) || says_why(&response) {
         return Ok(response.map_into_left_body());
     }
     let allow = response.headers().get(ALLOW).cloned();
@@ -43,9 +43,17 @@ pub async fn as_problem<B: MessageBody + 'static>(
     Ok(ServiceResponse::new(request, replaced).map_into_right_body())
 }
 
-fn is_problem<B>(response: &ServiceResponse<B>) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_MEDIA_TYPE.as_bytes()))
+/// Whether a handler wrote the answer: a problem, or what else it says in JSON.
+fn says_why<B>(response: &ServiceResponse<B>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    kind.is_some_and(|kind| {
+        kind.starts_with(PROBLEM_MEDIA_TYPE.as_bytes()) || kind.starts_with(b"application/json")
+    })
+}
+
+/// What is answered where no handler is.
+pub async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(Code::NotFound).detail(format!("nothing is at {}", request.path())))
 }
 
 fn replacement(status: StatusCode, path: &str) -> ApiError {

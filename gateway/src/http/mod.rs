@@ -5,6 +5,7 @@ pub mod body;
 pub mod fallback;
 pub mod problem;
 pub mod query;
+pub mod rate;
 pub mod refusals;
 pub mod request_id;
 

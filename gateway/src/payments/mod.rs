@@ -4,6 +4,7 @@
 //! a payment it tells us by a signed callback ([`signature`]), whenever it likes and as often as it
 //! likes; the order's owner decides what that means.
 
+pub mod refunds;
 pub mod signature;
 
 use futures_util::future::BoxFuture;

@@ -8,6 +8,8 @@
 //! It runs on a thread of its own, so that it competes for the network like a stranger and not for
 //! the threads that answer buyers.
 
+pub mod routes;
+
 use crate::config::SandboxConfig;
 use crate::config::secrets::Secret;
 use crate::payments::{NewPayment, NewRefund, PaymentProvider, ProviderError, signature};

@@ -1,0 +1,126 @@
+//! The OpenAPI document, put together from what the handlers say about themselves.
+//!
+//! Each folder of handlers describes its calls in a type `Api`; here they get one title, their
+//! keys, and the errors that any call may end in.
+
+use crate::{buyers, operators, organisers, sandbox, server};
+use usher_wire::PROBLEM_MEDIA_TYPE;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+/// Everything that is described here and nowhere else.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Usher",
+        description = "Sells tickets when everybody wants one at the same second. Every error is a \
+                       problem (RFC 9457); its `code` is stable and its `type` leads to a page \
+                       that explains it.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(server::health::alive, server::health::ready, server::health::metrics),
+    components(schemas(usher_wire::Problem)),
+    tags(
+        (name = "buyers", description = "Shows, seats, holds, orders, tickets, check-ins"),
+        (name = "payments", description = "Starting a payment, and the provider's callback"),
+        (name = "organisers", description = "Plans, shows, what is on sale, reports, the counter"),
+        (name = "operators", description = "Shards, partitions, snapshots, audit (on the operators' listener)"),
+        (name = "sandbox", description = "A payment provider for trying and testing"),
+        (name = "health", description = "Whether the server lives and is ready (on the operators' listener)"),
+    ),
+    modifiers(&Keys, &AnyProblem),
+)]
+struct Frame;
+
+/// The whole document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Frame::openapi();
+    for part in [
+        buyers::Api::openapi(),
+        organisers::Api::openapi(),
+        operators::Api::openapi(),
+        sandbox::routes::Api::openapi(),
+    ] {
+        document.merge(part);
+    }
+    // Again over the whole, since each part came without.
+    Keys.modify(&mut document);
+    AnyProblem.modify(&mut document);
+    document
+}
+
+/// The two bearer keys.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for (name, words) in [
+            ("organiser", "The organiser key, for `/admin/v1`"),
+            ("operator", "The operator key, for `/ops/v1`"),
+        ] {
+            let scheme =
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(words)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
+    }
+}
+
+/// Any call may end in a problem.
+struct AnyProblem;
+
+impl Modify for AnyProblem {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let schema = Ref::from_schema_name("Problem");
+        let content = ContentBuilder::new().schema(Some(RefOr::Ref(schema))).build();
+        let response = ResponseBuilder::new()
+            .description("Any other problem; `code` says which")
+            .content(PROBLEM_MEDIA_TYPE, content)
+            .build();
+        for item in document.paths.paths.values_mut() {
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                responses.entry("default".to_owned()).or_insert(RefOr::T(response.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let json = serde_json::to_value(document()).expect("plain data");
+        let text = json.to_string();
+        let known: BTreeSet<String> =
+            json["components"]["schemas"].as_object().expect("schemas").keys().cloned().collect();
+        let named: BTreeSet<String> = text
+            .split("#/components/schemas/")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next().map(str::to_owned))
+            .collect();
+        assert!(named.contains("Problem"));
+        let missing: Vec<_> = named.difference(&known).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_call_has_a_name_of_its_own_and_words() {
+        let json = serde_json::to_value(document()).expect("plain data");
+        let mut names = BTreeSet::new();
+        for (path, item) in json["paths"].as_object().expect("paths") {
+            for (method, call) in item.as_object().expect("an item") {
+                let name = call["operationId"].as_str().expect("a name");
+                assert!(names.insert(name.to_owned()), "{name} twice, at {method} {path}");
+                assert!(call["summary"].is_string(), "{method} {path} says nothing");
+                assert!(call["tags"][0].is_string(), "{method} {path} has no tag");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where in its life the process is, and how many requests it is working on.
+//!
+//! Stopping goes: not ready (a load balancer notices) → draining (new requests get 503) → stopped
+//! once no request is in flight. A stage never goes back.
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How often [`Lifecycle::idle`] looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A stage of a process's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Stage {
+    /// Takes requests.
+    Ready = 0,
+    /// Takes requests, but wants no more.
+    Leaving = 1,
+    /// Takes no requests.
+    Draining = 2,
+}
+
+/// The present stage, and requests in flight.
+#[derive(Debug, Default)]
+pub struct Lifecycle {
+    stage: AtomicU8,
+    in_flight: AtomicUsize,
+}
+
+/// Keeps a request counted as in flight.
+#[derive(Debug)]
+pub struct InFlight<'a>(&'a Lifecycle);
+
+impl Lifecycle {
+    /// The present stage.
+    pub fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::SeqCst) {
+            0 => Stage::Ready,
+            1 => Stage::Leaving,
+            _ => Stage::Draining,
+        }
+    }
+
+    /// Goes on to a later stage.
+    pub fn advance(&self, stage: Stage) {
+        self.stage.fetch_max(stage as u8, Ordering::SeqCst);
+    }
+
+    /// Counts a request in, unless none are taken any more.
+    pub fn begin(&self) -> Option<InFlight<'_>> {
+        // Counted before looking, so that a request is either seen by `idle` or refused.
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        let begun = InFlight(self);
+        (self.stage() < Stage::Draining).then_some(begun)
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no request is in flight, at most so long. Says whether none is.
+    pub async fn idle(&self, at_most: Duration) -> bool {
+        let wait = async {
+            while self.in_flight() > 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(at_most, wait).await.is_ok()
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn what_is_in_flight_finishes_and_nothing_new_begins() {
+        let life = Lifecycle::default();
+        let begun = life.begin().expect("ready");
+        life.advance(Stage::Leaving);
+        assert!(life.begin().is_some(), "leaving still serves");
+        life.advance(Stage::Draining);
+        life.advance(Stage::Leaving);
+        assert_eq!(life.stage(), Stage::Draining, "never back");
+        assert!(life.begin().is_none());
+        assert_eq!(life.in_flight(), 1);
+        assert!(!life.idle(Duration::from_millis(20)).await);
+        drop(begun);
+        assert!(life.idle(Duration::from_secs(5)).await);
+    }
+}

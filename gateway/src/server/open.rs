@@ -1,0 +1,167 @@
+//! From a configuration to everything that answers: keys, plans, journal, shards, provider.
+
+use super::lifecycle::Lifecycle;
+use crate::app::App;
+use crate::config::Config;
+use crate::config::secrets::{Secrets, keys_dir};
+use crate::http::rate::Limiter;
+use crate::ids::IdCodec;
+use crate::payments::{CallbackOnly, PaymentProvider, refunds};
+use crate::plans::Plans;
+use crate::sandbox::Sandbox;
+use crate::telemetry;
+use crate::tickets::TicketKeys;
+use anyhow::Context as _;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use usher_persistence::{
+    DataDir, FileSnapshots, Keyring, RecoveryReport, SledJournal, SledOptions, Snapshots,
+};
+use usher_shards::{KeeperConfig, LaneSizes, OnFatal, Runtime, RuntimeConfig, Storage};
+
+/// Snapshots that are kept: the newest, and one to fall back to.
+const SNAPSHOTS_KEPT: usize = 2;
+/// The most time that a restart gives back to live holds.
+const GIVEN_BACK_MS_MAX: u64 = 15 * 60 * 1_000;
+/// The exit code when nothing can be acknowledged any more.
+const EXIT_FATAL: i32 = 70;
+
+/// A process that could answer.
+pub struct Opened {
+    /// What handlers share.
+    pub app: Arc<App>,
+    /// What must be stopped in the end.
+    pub runtime: Runtime,
+}
+
+/// Makes everything that answers. Must run in an actix system. Blocks while it recovers.
+pub async fn open(config: Config) -> anyhow::Result<Opened> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("make {}", config.data_dir.display()))?;
+    let data = DataDir::new(&config.data_dir);
+    let metrics = telemetry::start_metrics()?;
+    let mut secrets = Secrets::load_or_make(data.root(), &config.given_secrets)?;
+    let (tickets, made) = TicketKeys::from_files(&keys_dir(data.root())?)?;
+    secrets.made.extend(made);
+    let (keyring, found) = Keyring::open(data.keys()).context("open the buyers' keys")?;
+    if found.cut_bytes > 0 {
+        tracing::warn!(bytes = found.cut_bytes, "cut an unfinished group of keys; none was used");
+    }
+    let plans = Arc::new(Plans::open(data.root())?);
+    let mut runtime = start_shards(&config, &data, plans.clone())?;
+    let (provider, sandbox) = provider(&config, &secrets)?;
+    if let Some(due) = runtime.take_refunds() {
+        refunds::start(runtime.router(), provider.clone(), due);
+    }
+    let app = App {
+        router: runtime.router(),
+        compactor: runtime.compactor(),
+        ids: IdCodec::new(secrets.id_key),
+        plans,
+        keyring: Arc::new(keyring),
+        tickets,
+        provider,
+        sandbox,
+        lifecycle: Arc::new(Lifecycle::default()),
+        streams: Arc::new(Semaphore::new(config.http.streams_max)),
+        feeds: Arc::default(),
+        rate: config.http.rate_limit_per_second.map(Limiter::new),
+        metrics,
+        secrets,
+        config,
+    };
+    Ok(Opened { app: Arc::new(app), runtime })
+}
+
+fn start_shards(config: &Config, data: &DataDir, plans: Arc<Plans>) -> anyhow::Result<Runtime> {
+    let cache_bytes = config.journal.cache_bytes;
+    let options = SledOptions { dir: data.journal(), cache_bytes };
+    let (journal, found) = SledJournal::open(options).context("open the journal")?;
+    log_journal(&found);
+    let snapshots: Arc<dyn Snapshots> = Arc::new(
+        FileSnapshots::open(data.snapshots(), SNAPSHOTS_KEPT).context("open the snapshots")?,
+    );
+    let storage = Storage { journal: Box::new(journal), snapshots, plans };
+    let runtime_config = RuntimeConfig {
+        shards: config.shards.get(),
+        lanes: LaneSizes {
+            money: config.lanes.payments_capacity,
+            buyers: config.lanes.buyers_capacity,
+            control: config.lanes.control_capacity,
+        },
+        call_timeout: config.http.request_timeout,
+        given_back_ms_max: GIVEN_BACK_MS_MAX,
+        keeper: KeeperConfig {
+            data_dir: config.data_dir.clone(),
+            reserve_bytes: config.journal.reserve_bytes,
+            compact_after_bytes: config.journal.snapshot_bytes,
+            generations_kept: config.journal.keep_generations,
+        },
+    };
+    let on_fatal: OnFatal = Arc::new(|reason: &str| {
+        tracing::error!(reason, "nothing can be acknowledged any more: exiting");
+        std::process::exit(EXIT_FATAL);
+    });
+    let runtime = Runtime::start(runtime_config, storage, on_fatal).context("recover")?;
+    log_recovery(&runtime);
+    Ok(runtime)
+}
+
+fn provider(
+    config: &Config,
+    secrets: &Secrets,
+) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<Arc<Sandbox>>)> {
+    let Some(sandbox) = config.sandbox else {
+        return Ok((Arc::new(CallbackOnly), None));
+    };
+    let certificate = config.http.tls.as_ref().map(|(chain, _)| {
+        std::fs::read(chain).with_context(|| format!("tls_cert: read {}", chain.display()))
+    });
+    let sandbox = Arc::new(Sandbox::start(
+        sandbox,
+        secrets.callback_secret.clone(),
+        &config.http.public_url,
+        certificate.transpose()?.as_deref(),
+    )?);
+    tracing::warn!("payments go to the sandbox: nobody is charged");
+    Ok((sandbox.clone(), Some(sandbox)))
+}
+
+fn log_journal(found: &RecoveryReport) {
+    if let Some(cut) = found.tail_cut {
+        tracing::warn!(
+            first_sequence = cut.first_seq,
+            chunks = cut.chunks,
+            chunks_expected = cut.chunks_expected,
+            "cut an unfinished batch off the journal's end; it was never acknowledged"
+        );
+    }
+    if found.salvaged > 0 {
+        tracing::warn!(records = found.salvaged, "brought back records that the store had dropped");
+    }
+    tracing::info!(
+        records = found.records,
+        bytes = found.bytes,
+        last_sequence = found.last_seq,
+        generations = found.generations,
+        seconds = found.elapsed.as_secs_f64(),
+        "opened the journal"
+    );
+}
+
+fn log_recovery(runtime: &Runtime) {
+    let router = runtime.router();
+    let figures = router.recovery();
+    for skipped in &figures.snapshots_skipped {
+        tracing::warn!(snapshot = skipped, "passed over a damaged snapshot");
+    }
+    tracing::info!(
+        snapshot_sequence = figures.snapshot_seq,
+        records = figures.records,
+        bytes = figures.bytes,
+        inventories = figures.inventories,
+        seconds = figures.took.as_secs_f64(),
+        given_back_ms = figures.given_back_ms,
+        "recovered"
+    );
+}

@@ -1,0 +1,40 @@
+//! What every request goes through before and after its handler.
+
+use super::lifecycle::Lifecycle;
+use crate::app::App;
+use crate::http::problem::{ApiError, Code};
+use actix_web::ResponseError as _;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONNECTION, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+/// Counts a request as in flight, or refuses it where the process is stopping.
+pub(super) async fn count_in_flight<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let app = request.app_data::<Data<App>>().expect("every listener has the app").clone();
+    let life: &Lifecycle = &app.lifecycle;
+    let Some(_in_flight) = life.begin() else {
+        let mut response = ApiError::new(Code::Draining).error_response();
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Ok(request.into_response(response).map_into_right_body());
+    };
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
+/// Counts problems by their code, so that a dashboard tells sold out from broken.
+pub(super) async fn count_problems<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let answered = next.call(request).await;
+    if let Ok(response) = &answered
+        && let Some(error) = response.response().error().and_then(|e| e.as_error::<ApiError>())
+    {
+        metrics::counter!("usher_refusals_total", "code" => error.code().word()).increment(1);
+    }
+    answered
+}

@@ -284,6 +284,7 @@ fn order_now(order: Order) -> OrderNow {
     OrderNow {
         status: word(&order.status),
         amount_cents: crate::recorder::cents(order.amount_cents),
+        refund_due_cents: order.refund_due_cents,
         tickets: order.tickets.into_iter().filter_map(line).collect(),
     }
 }

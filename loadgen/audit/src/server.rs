@@ -129,6 +129,9 @@ pub struct OrderNow {
     pub status: String,
     /// What was to be paid.
     pub amount_cents: i64,
+    /// What is owed back, where something is.
+    #[serde(default)]
+    pub refund_due_cents: Option<u64>,
     /// Its tickets.
     #[serde(default)]
     pub tickets: Vec<TicketRef>,

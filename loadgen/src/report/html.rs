@@ -184,7 +184,11 @@ fn latency_axis() -> Axis {
 }
 
 fn rate_axis() -> Axis {
-    Axis { label: String::new(), scale: Scale::Linear, marks: Vec::new(), show: show_rate }
+    let show = |value: f64| match value {
+        whole if whole.fract() == 0.0 => show_count(whole as u64),
+        other => show_rate(other),
+    };
+    Axis { label: String::new(), scale: Scale::Linear, marks: Vec::new(), show }
 }
 
 fn latency_plot(points: &[Point]) -> String {

@@ -173,10 +173,12 @@ impl<'a> Frame<'a> {
         }
         for (value, text) in marks(self.x_axis, &self.x) {
             let x = self.x.place(value);
+            // A text at the right edge would be cut where it stands in the middle of its mark.
+            let anchor = if x > WIDTH - RIGHT - 12.0 { "end" } else { "middle" };
             let _ = write!(
                 svg,
                 "<path class=\"grid\" d=\"M{x:.1} {bottom}v4\"/>\
-                 <text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+                 <text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
                 bottom + 17.0,
                 escape(&text)
             );
@@ -238,7 +240,8 @@ fn bounds(axis: &Axis, values: impl Iterator<Item = f64>, is_y: bool) -> (f64, f
 
 fn marks(axis: &Axis, ruler: &Ruler) -> Vec<(f64, String)> {
     if !axis.marks.is_empty() {
-        return axis.marks.clone();
+        let shown = |mark: &&(f64, String)| mark.0 <= ruler.to * 1.000_1;
+        return axis.marks.iter().filter(shown).cloned().collect();
     }
     let mut marks = Vec::new();
     match axis.scale {

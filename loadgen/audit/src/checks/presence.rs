@@ -115,7 +115,8 @@ pub(super) fn payments(known: &Known<'_>, server: &ServerSide, verdict: &mut Ver
         let Some(Some(now)) = server.orders.get(*order_id) else {
             continue;
         };
-        if matches!(now.status.as_str(), "TICKETED" | "REFUND_PENDING" | "REFUNDED") {
+        let is_owed = now.refund_due_cents.is_some_and(|cents| cents > 0);
+        if is_owed || matches!(now.status.as_str(), "TICKETED" | "REFUND_PENDING" | "REFUNDED") {
             continue;
         }
         match via {

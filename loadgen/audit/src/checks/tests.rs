@@ -88,6 +88,17 @@ fn what_only_looks_wrong_is_clean() {
         },
         &[],
     );
+    // Paid after it was cancelled: the money is owed back.
+    check_sale(
+        |sale| {
+            sale.add(held(500, "h-1", "eve", &["A-4"], None));
+            sale.add(ordered(501, "o-1", "h-1"));
+            sale.add(paid(900, "o-1", Via::Callback));
+            sale.server.orders.insert("o-1".into(), order_now("CANCELLED", &[]));
+            sale.order("o-1").refund_due_cents = Some(500);
+        },
+        &[],
+    );
     // A hold that ended long ago may be forgotten.
     check_sale(|sale| drop(sale.server.holds.insert("h-cyd".into(), None)), &[]);
     // Another show's entries are another audit's business.

@@ -112,7 +112,12 @@ pub(super) fn order_now(status: &str, tickets: &[(&str, Place)]) -> Option<Order
         place: place.clone(),
         status: "VALID".into(),
     });
-    Some(OrderNow { status: status.into(), amount_cents: 500, tickets: tickets.collect() })
+    Some(OrderNow {
+        status: status.into(),
+        amount_cents: 500,
+        refund_due_cents: None,
+        tickets: tickets.collect(),
+    })
 }
 
 impl Sale {

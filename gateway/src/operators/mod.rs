@@ -1,1 +1,61 @@
-//! Operators. See the note in buyers/mod.rs about who writes what.
+//! What operators do under `/ops/v1`: look, steer, prove.
+//!
+//! ```text
+//!   shards.rs      the shards, the journal, the newest snapshot
+//!   shows.rs       where a show lives and how it does; pausing it; more time for holds
+//!   partitions.rs  moving partitions while they sell
+//!   snapshots.rs   compacting now, and backups
+//!   audit.rs       counted afresh from the journal, beside what owners believe
+//!   history.rs     what happened to a seat, a hold, a user; words.rs puts it into words
+//!   live.rs        asking all owners of a show
+//! ```
+//!
+//! Health and metrics are in `server/health.rs`: they need no key.
+
+mod audit;
+mod history;
+mod live;
+mod partitions;
+mod shards;
+mod shows;
+mod snapshots;
+mod words;
+
+use crate::app::App;
+use actix_web::web::{Data, ServiceConfig, resource};
+use utoipa::OpenApi;
+
+pub use snapshots::BACKUPS_DIR;
+
+/// Everything that operators can call, described.
+#[derive(OpenApi)]
+#[openapi(paths(
+    shards::list,
+    shards::show,
+    shows::status,
+    shows::pause,
+    shows::resume,
+    shows::extend_holds,
+    partitions::move_to,
+    snapshots::compact,
+    snapshots::back_up,
+    audit::show,
+    history::show,
+))]
+pub struct Api;
+
+/// Everything that operators can call, relative to `/ops/v1`.
+pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
+    service
+        .service(resource("/shards").get(shards::list))
+        .service(resource("/shards/{shard}").get(shards::show))
+        .service(resource("/shows/{showId}").get(shows::status))
+        .service(resource("/shows/{showId}/pause").post(shows::pause))
+        .service(resource("/shows/{showId}/resume").post(shows::resume))
+        .service(resource("/shows/{showId}/extend-holds").post(shows::extend_holds))
+        .service(resource("/shows/{showId}/audit").get(audit::show))
+        .service(resource("/shows/{showId}/history").get(history::show))
+        .service(resource("/partitions/{partition}/move").post(partitions::move_to))
+        .service(resource("/snapshots").post(snapshots::compact))
+        .service(resource("/backup").post(snapshots::back_up));
+}

@@ -1,1 +1,65 @@
-//! Organisers. See the note in buyers/mod.rs about who writes what.
+//! What organisers do under `/admin/v1`.
+//!
+//! ```text
+//!   plans.rs    taking seating plans in
+//!   shows.rs    making and changing shows; form.rs checks what is written about them
+//!   sale.rs     open, pause, resume, close
+//!   on_sale.rs  seats and stock in batches
+//!   counter.rs  selling for cash
+//!   orders.rs   the list of a show's orders, and finding one
+//!   refunds.rs  money back by hand
+//!   report.rs   counts and revenue
+//! ```
+//!
+//! What changes something is asked of its owner and answered when it is durable; what is only read,
+//! and more than one order, comes from the replica and says as of which sequence.
+
+mod counter;
+mod form;
+mod on_sale;
+mod orders;
+mod plans;
+mod refunds;
+mod report;
+pub(crate) mod sale;
+mod shows;
+
+use crate::app::App;
+use crate::http::body::BytesMax;
+use actix_web::web::{Data, ServiceConfig, resource};
+use utoipa::OpenApi;
+
+/// Everything that organisers can call, described.
+#[derive(OpenApi)]
+#[openapi(paths(
+    plans::add,
+    shows::create,
+    shows::change,
+    sale::open,
+    sale::pause,
+    sale::resume,
+    sale::close,
+    on_sale::put,
+    report::show,
+    orders::list,
+    counter::sell,
+    refunds::refund,
+))]
+pub struct Api;
+
+/// Everything that organisers can call, relative to `/admin/v1`.
+pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
+    let plan_bytes_max = BytesMax(app.config.bodies.plan_bytes_max);
+    service
+        .service(resource("/plans").app_data(plan_bytes_max).post(plans::add))
+        .service(resource("/shows").post(shows::create))
+        .service(resource("/shows/{showId}").patch(shows::change))
+        .service(resource("/shows/{showId}/open").post(sale::open))
+        .service(resource("/shows/{showId}/pause").post(sale::pause))
+        .service(resource("/shows/{showId}/resume").post(sale::resume))
+        .service(resource("/shows/{showId}/close").post(sale::close))
+        .service(resource("/shows/{showId}/put-on-sale").post(on_sale::put))
+        .service(resource("/shows/{showId}/report").get(report::show))
+        .service(resource("/shows/{showId}/orders").get(orders::list).post(counter::sell))
+        .service(resource("/orders/{orderId}/refund").post(refunds::refund));
+}

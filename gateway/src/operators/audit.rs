@@ -90,7 +90,7 @@ fn describe(app: &App, view: &ShowView, compared: &Compared, recount: &ShowRecou
 /// All figures, and all that does not add up between them.
 fn sum_up(face: &Face, compared: &Compared, recount: &ShowRecount) -> AuditAnswer {
     let audits = || recount.inventories.iter().map(|recounted| &recounted.audit);
-    let sum = |of: fn(&Audit) -> u64| audits().map(of).sum::<u64>();
+    let sum = |of: Figure| audits().map(of).sum::<u64>();
     let mut faults = recount.faults.clone();
     for recounted in &recount.inventories {
         let name = live::name(face, recounted.inventory);
@@ -132,7 +132,7 @@ fn sum_up(face: &Face, compared: &Compared, recount: &ShowRecount) -> AuditAnswe
 /// sum over a pool may be off by what moved.
 fn live_counts(compared: &Compared) -> Counts {
     let audits = || compared.values().map(|(counted, _)| &counted.audit);
-    let sum = |of: fn(&Audit) -> u64| audits().map(of).sum::<u64>();
+    let sum = |of: Figure| audits().map(of).sum::<u64>();
     Counts {
         capacity: live::positive(audits().map(|audit| audit.capacity).sum()),
         available: sum(|audit| audit.available),
@@ -144,11 +144,14 @@ fn live_counts(compared: &Compared) -> Counts {
     }
 }
 
+/// One figure of an audit.
+type Figure = fn(&Audit) -> u64;
+
 /// Where an owner and the journal disagree about one version of an inventory.
 fn differences(name: &str, owner: &Audit, journal: &Audit) -> Vec<String> {
     let capacities = (i128::from(owner.capacity), i128::from(journal.capacity));
     let mut figures = vec![("capacity", capacities.0, capacities.1)];
-    let rest: [(&str, fn(&Audit) -> u64); 8] = [
+    let rest: [(&str, Figure); 8] = [
         ("available", |audit| audit.available),
         ("held", |audit| audit.held),
         ("sold", |audit| audit.sold),

@@ -7,6 +7,7 @@
 use crate::buyers::lookup;
 use crate::ids::{HoldRoute, IdCodec};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::plan::SeatIx;
 use usher_engine::show::{OnSale, PausedBy, SaleMove, ShowChange};
@@ -272,8 +273,8 @@ impl Told {
         self
     }
 
-    fn field(mut self, name: &str, value: impl ToString) -> Self {
-        self.fields.insert(name.to_owned(), value.to_string());
+    fn field(mut self, name: &str, value: impl Display) -> Self {
+        self.fields.insert(name.to_owned(), format!("{value}"));
         self
     }
 

@@ -91,15 +91,15 @@ async fn choose(
             }
             let named = holds::find_seats(holds::plan_of(view)?, seat_ids, "/seatIds")?;
             let seats: BTreeSet<SeatIx> = named.into_iter().collect();
-            Ok(pack(blocked_of(&view.seats.copy(), seats)))
+            Ok(pack(&blocked_of(&view.seats.copy(), seats)))
         }
         (None, Some(section), None) => {
             let in_section = seats_of_section(holds::plan_of(view)?, section)?;
             let blocked = blocked_of(&view.seats.copy(), in_section);
-            let Some(quantity) = asked.quantity else { return Ok(pack(blocked)) };
+            let Some(quantity) = asked.quantity else { return Ok(pack(&blocked)) };
             let taken = scheduled_seats(app, view).await?;
             let free = blocked.into_iter().filter(|seat| !taken.contains(seat));
-            Ok(pack(free.take(quantity as usize).collect()))
+            Ok(pack(&free.take(quantity as usize).collect::<Vec<_>>()))
         }
         (None, None, Some(name)) => choose_stock(view, name, asked.quantity),
         _ => Err(ApiError::field("", "give at most one of `seatIds`, `section` and `stock`")),
@@ -136,8 +136,8 @@ fn blocked_of(seats: &SeatMapCopy, of: impl IntoIterator<Item = SeatIx>) -> Vec<
     of.into_iter().filter(|&seat| seats.status(seat) == SeatStatus::Blocked).collect()
 }
 
-fn pack(seats: Vec<SeatIx>) -> (OnSale, u32) {
-    (OnSale::Seats(SeatRange::pack(&seats)), count(seats.len() as u64))
+fn pack(seats: &[SeatIx]) -> (OnSale, u32) {
+    (OnSale::Seats(SeatRange::pack(seats)), count(seats.len() as u64))
 }
 
 /// Seats that a batch will put on sale later.
@@ -168,11 +168,11 @@ mod tests {
         // Seats 0 to 7: available, blocked, blocked, held, blocked, sold, blocked, blocked.
         let bits = vec![0b01_11_11_00, 0b11_11_10_11];
         let seats = SeatMapCopy { version: 1, seat_count: 8, bits };
-        let (what, quantity) = pack(blocked_of(&seats, (0..8).map(SeatIx)));
+        let (what, quantity) = pack(&blocked_of(&seats, (0..8).map(SeatIx)));
         let range = |first, count| SeatRange { first: SeatIx(first), count };
         assert_eq!(what, OnSale::Seats(vec![range(1, 2), range(4, 1), range(6, 2)]));
         assert_eq!(quantity, 5);
-        let (nothing, quantity) = pack(blocked_of(&seats, [SeatIx(0), SeatIx(3), SeatIx(5)]));
+        let (nothing, quantity) = pack(&blocked_of(&seats, [SeatIx(0), SeatIx(3), SeatIx(5)]));
         assert_eq!((nothing, quantity), (OnSale::Seats(Vec::new()), 0));
     }
 }

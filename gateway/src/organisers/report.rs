@@ -6,7 +6,7 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::{order_status, word};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use usher_engine::plan::{Category, Section};
+use usher_engine::plan::{Category, SeatPlan, Section};
 use usher_shards::replica::{Figures, ORDER_STATUSES, ShowFigures};
 use usher_wire::{Problem, ReportLine, ShowReport};
 
@@ -29,8 +29,8 @@ pub(super) async fn show(app: Data<App>, show_id: Path<String>) -> Result<HttpRe
 
 fn describe(show_id: String, figures: &ShowFigures) -> ShowReport {
     let plan = figures.plan.as_deref();
-    let categories = plan.into_iter().flat_map(|plan| plan.categories()).map(Category::name);
-    let sections = plan.into_iter().flat_map(|plan| plan.sections());
+    let categories = plan.into_iter().flat_map(SeatPlan::categories).map(Category::name);
+    let sections = plan.into_iter().flat_map(SeatPlan::sections);
     let sections: Vec<String> = sections.map(section_name).collect();
     let pools = figures.pools.iter().map(|pool| pool.name.as_str());
     let orders = ORDER_STATUSES.into_iter().zip(figures.orders);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use usher_engine::plan::SeatPlan;
 use usher_engine::show::ShowChange;
 use usher_engine::{Command, InventoryId, Refusal};
-use usher_shards::view::SegmentBoard;
+use usher_shards::view::{PoolBoard, SegmentBoard};
 use usher_shards::{CallError, ShowView};
 use usher_wire::{Problem, Show, ShowPatch, ShowRequest};
 
@@ -116,7 +116,7 @@ fn capacities(view: &ShowView) -> Vec<u32> {
 
 /// Refuses what cannot be: fewer tickets than are sold and held.
 fn check_free(view: &ShowView, withdrawal: Withdrawal) -> Result<(), ApiError> {
-    let totals = view.pool(withdrawal.pool).map(|pool| pool.totals()).unwrap_or_default();
+    let totals = view.pool(withdrawal.pool).map(PoolBoard::totals).unwrap_or_default();
     let free = totals.available + totals.blocked + totals.in_transit;
     if u64::from(withdrawal.quantity) <= free {
         return Ok(());

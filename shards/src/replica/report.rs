@@ -201,11 +201,9 @@ impl ShowFigures {
         let mut shares: Vec<Cents> = weights
             .iter()
             .map(|&weight| {
-                let share = if sum == 0 {
-                    u128::from(total.0) / count
-                } else {
-                    u128::from(total.0) * u128::from(weight) / sum
-                };
+                let total = u128::from(total.0);
+                let weighed = (total * u128::from(weight)).checked_div(sum);
+                let share = weighed.unwrap_or(total / count);
                 let share = u64::try_from(share).expect("a share is at most the total");
                 left -= share;
                 Cents(share)

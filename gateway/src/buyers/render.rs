@@ -90,7 +90,8 @@ impl<'a> Holding<'a> {
         // A sale at the counter never was a hold: it ended as it began.
         let was_held = self.hold.ends_at > self.hold.placed_at;
         let due = order.payments.iter().filter(|p| matches!(p.status, PaymentStatus::RefundDue(_)));
-        let due_cents: u64 = due.map(|payment| payment.amount.0).sum();
+        // A provider may name any amount, so their sum is not bounded as prices are.
+        let due_cents = due.fold(0_u64, |sum, payment| sum.saturating_add(payment.amount.0));
         Some(usher_wire::Order {
             order_id: self.ids.order(self.route),
             show_id: self.show_id().to_owned(),

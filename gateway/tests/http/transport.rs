@@ -1,0 +1,119 @@
+//! HTTP around the handlers: request ids, HEAD, compression, CORS, TLS, keep-alive.
+
+use crate::harness::{Server, connect, read_response, request};
+use std::io::Write as _;
+
+#[test]
+fn every_answer_names_its_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let send = |id: &str| {
+        let answer = request(server.public, "GET", "/problems", &[("X-Request-Id", id)], b"");
+        answer.header("x-request-id").expect("named").to_owned()
+    };
+    assert_eq!(send("order-77.a"), "order-77.a");
+    let made = send("not \"sane\"");
+    assert!(made != "not \"sane\"" && made.len() == 24, "{made}");
+    assert_ne!(made, send(""));
+}
+
+#[test]
+fn head_answers_as_get_without_the_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let get = server.get("/openapi.json");
+    let head = request(server.public, "HEAD", "/openapi.json", &[], b"");
+    assert_eq!((get.status, head.status), (200, 200));
+    assert!(head.body.is_empty());
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+    assert_eq!(request(server.public, "HEAD", "/nowhere", &[], b"").status, 404);
+}
+
+#[test]
+fn answers_are_packed_where_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let plain = server.get("/openapi.json").body;
+    for encoding in ["gzip", "br"] {
+        let headers = [("Accept-Encoding", encoding)];
+        let packed = request(server.public, "GET", "/openapi.json", &headers, b"");
+        assert_eq!(packed.header("content-encoding"), Some(encoding));
+        assert!(packed.body.len() * 3 < plain.len(), "{} bytes", packed.body.len());
+    }
+}
+
+#[test]
+fn the_document_names_what_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let document = server.get("/openapi.json").json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    for path in ["/api/v1/keys", "/sandbox/payments/{paymentId}/succeed", "/readyz"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let viewer = String::from_utf8(server.get("/docs/").body).unwrap();
+    assert!(viewer.contains("swagger-ui") && !viewer.contains("https://"), "{viewer}");
+    assert_eq!(server.get("/docs").header("location"), Some("/docs/"));
+}
+
+#[test]
+fn other_origins_are_let_in_only_where_configured() {
+    let ask = |flags: &[&str], origin: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(dir.path(), flags);
+        let answer = request(server.public, "GET", "/problems", &[("Origin", origin)], b"");
+        answer.header("access-control-allow-origin").map(str::to_owned)
+    };
+    let page = "https://tickets.example";
+    assert_eq!(ask(&[], page), None);
+    assert_eq!(ask(&["--cors-origins", page], page).as_deref(), Some(page));
+    assert_eq!(ask(&["--cors-origins", page], "https://other.example"), None);
+}
+
+#[test]
+fn a_connection_takes_several_requests_even_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut stream = connect(server.public);
+    let first = "GET /problems/sold-out HTTP/1.1\r\nHost: x\r\n\r\n";
+    let last = "GET /problems/busy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(format!("{first}{first}{last}").as_bytes()).unwrap();
+    let all = read_response(stream, "GET");
+    let text = String::from_utf8(all.body).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200").count(), 2, "two more answers follow: {text}");
+    assert!(text.ends_with("</html>") && text.contains("BUSY"));
+}
+
+#[test]
+fn writes_are_bounded_by_address_where_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &["--rate-limit-per-second", "2"]);
+    let json = [("Content-Type", "application/json")];
+    let send = || request(server.public, "POST", "/api/v1/orders", &json, b"{}");
+    let answers: Vec<_> = (0..4).map(|_| send()).collect();
+    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"writes\";q=2;w=1"));
+    assert_eq!(answers[0].header("ratelimit"), Some("\"writes\";r=1;t=1"));
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("one too many");
+    assert_eq!(refused.json()["code"], "RATE_LIMITED");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let gate = || request(server.public, "POST", "/api/v1/checkins", &json, b"{}");
+    assert!((0..5).all(|_| gate().status == 400), "a gate is never held up");
+}
+
+#[actix_web::test]
+async fn a_certificate_makes_it_https() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let flags = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let server = Server::start(&dir.path().join("data"), &flags);
+    assert!(server.public_url.starts_with("https://"), "{}", server.public_url);
+
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let url = format!("https://localhost:{}/problems", server.public.port());
+    assert_eq!(client.get(url).send().await.unwrap().status(), 200);
+}

@@ -12,7 +12,7 @@ pub mod settings;
 mod tests;
 
 use raw::RawConfig;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -82,8 +82,8 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// Address for operators.
     pub ops_listen: SocketAddr,
-    /// URL under which `listen` is reached, without a slash at its end.
-    pub public_url: String,
+    /// URL under which `listen` is reached, where somebody gave it; see [`HttpConfig::public_url`].
+    pub given_public_url: Option<String>,
     /// Threads that speak HTTP.
     pub workers: NonZeroUsize,
     /// Connections per HTTP thread.
@@ -234,13 +234,28 @@ impl Config {
     }
 }
 
+impl HttpConfig {
+    /// URL under which `listen` is reached, without a slash at its end: the one given, else made
+    /// from the address.
+    pub fn public_url(&self) -> String {
+        if let Some(url) = &self.given_public_url {
+            return url.clone();
+        }
+        let host = match self.listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(host, self.listen.port()))
+    }
+}
+
 fn http(raw: &RawConfig) -> Result<HttpConfig, ConfigError> {
-    let listen: SocketAddr = parse(raw, "listen")?;
-    let tls = tls(raw)?;
     Ok(HttpConfig {
-        listen,
+        listen: parse(raw, "listen")?,
         ops_listen: parse(raw, "ops_listen")?,
-        public_url: public_url(raw, listen, tls.is_some())?,
+        given_public_url: public_url(raw)?,
         workers: threads(raw, "http_workers")?,
         connections_max: within(raw, "connections_max", 1, 1 << 20)?,
         streams_max: within(raw, "streams_max", 0, 1 << 20)?,
@@ -254,7 +269,7 @@ fn http(raw: &RawConfig) -> Result<HttpConfig, ConfigError> {
         drain: seconds(raw, "drain_seconds", 0, 600)?,
         shutdown_timeout: seconds(raw, "shutdown_seconds_max", 1, 600)?,
         cors: cors(raw)?,
-        tls,
+        tls: tls(raw)?,
     })
 }
 
@@ -322,26 +337,20 @@ fn tls(raw: &RawConfig) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
     }
 }
 
-fn public_url(raw: &RawConfig, listen: SocketAddr, tls: bool) -> Result<String, ConfigError> {
+fn public_url(raw: &RawConfig) -> Result<Option<String>, ConfigError> {
     let (text, _) = raw.get("public_url");
-    if !text.is_empty() {
-        let url = text.trim_end_matches('/');
-        let uri = actix_web::http::Uri::from_str(url).ok();
-        let whole = uri.is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
-        });
-        return match whole {
-            true => Ok(url.to_owned()),
-            false => Err(bad(raw, "public_url", format!("`{text}` is not an http(s) URL"))),
-        };
+    if text.is_empty() {
+        return Ok(None);
     }
-    let host = match listen.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-    };
-    let scheme = if tls { "https" } else { "http" };
-    Ok(format!("{scheme}://{}", SocketAddr::new(host, listen.port())))
+    let url = text.trim_end_matches('/');
+    let uri = actix_web::http::Uri::from_str(url).ok();
+    let is_whole = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    });
+    match is_whole {
+        true => Ok(Some(url.to_owned())),
+        false => Err(bad(raw, "public_url", format!("`{text}` is not an http(s) URL"))),
+    }
 }
 
 /// A number of threads, where 0 is one per processor.

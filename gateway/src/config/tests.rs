@@ -45,7 +45,7 @@ fn tables_and_lists_are_other_ways_to_write_the_same() {
 
 #[test]
 fn the_public_url_follows_from_the_address() {
-    let url = |flags: &[_]| load("", &[], flags).expect("a configuration").http.public_url;
+    let url = |flags: &[_]| load("", &[], flags).expect("a configuration").http.public_url();
     assert_eq!(url(&[]), "http://127.0.0.1:8080");
     assert_eq!(url(&["--listen", "0.0.0.0:80"]), "http://127.0.0.1:80");
     assert_eq!(url(&["--listen", "[::]:80"]), "http://[::1]:80");

@@ -57,13 +57,11 @@ pub fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Result<T, 
         return Ok(value);
     }
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let error = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => error,
-        Ok(_) => {
-            let rest = reader.end().err();
-            let words = rest.map_or_else(|| "it cannot be read".to_owned(), |e| e.to_string());
-            return Err(ApiError::new(Code::NotJson).detail(words));
-        }
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut reader) else {
+        // The value is whole, so the fault lies behind it.
+        let rest = reader.end().err();
+        let words = rest.map_or_else(|| "it cannot be read".to_owned(), |e| e.to_string());
+        return Err(ApiError::new(Code::NotJson).detail(words));
     };
     let cause = error.inner();
     if cause.is_syntax() || cause.is_eof() {

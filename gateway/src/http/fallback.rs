@@ -7,7 +7,7 @@
 use super::problem::{ApiError, Code};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
@@ -45,7 +45,7 @@ pub async fn as_problem<B: MessageBody + 'static>(
 
 /// Whether a handler wrote the answer: a problem, or what else it says in JSON.
 fn says_why<B>(response: &ServiceResponse<B>) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     kind.is_some_and(|kind| {
         kind.starts_with(PROBLEM_MEDIA_TYPE.as_bytes()) || kind.starts_with(b"application/json")
     })

@@ -2,30 +2,58 @@
 
 use super::{mount, tls};
 use crate::app::App;
+use crate::config::HttpConfig;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use actix_web::{App as Routes, HttpServer};
 use anyhow::Context as _;
-use std::net::SocketAddr;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{SocketAddr, TcpListener};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4_096;
 
 /// How a server ended.
 pub(super) type Ending = JoinHandle<std::io::Result<()>>;
+
+/// Both addresses, bound. Nobody is answered yet.
+pub(super) struct Sockets {
+    public: TcpListener,
+    operators: TcpListener,
+}
 
 /// Both servers, listening. They run as tasks of their own: a server that is dropped stops at once.
 pub(super) struct Listeners {
     /// Ends when the server for buyers and organisers ends.
     pub(super) public: Ending,
     pub(super) public_handle: ServerHandle,
-    pub(super) public_address: SocketAddr,
     /// Ends when the server for operators ends.
     pub(super) operators: Ending,
     pub(super) operators_handle: ServerHandle,
-    pub(super) operators_address: SocketAddr,
 }
 
-/// Starts to listen on both addresses.
-pub(super) fn start(app: &Data<App>) -> anyhow::Result<Listeners> {
+impl Sockets {
+    /// Takes both addresses.
+    pub(super) fn bind(http: &HttpConfig) -> anyhow::Result<Self> {
+        let bind = |name: &str, address: SocketAddr| {
+            listen(address).with_context(|| format!("{name}: cannot listen on {address}"))
+        };
+        Ok(Self {
+            public: bind("listen", http.listen)?,
+            operators: bind("ops_listen", http.ops_listen)?,
+        })
+    }
+
+    /// The addresses, with the ports that the system chose where it was asked to.
+    pub(super) fn addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+        let address = |socket: &TcpListener| socket.local_addr().context("address of a socket");
+        Ok((address(&self.public)?, address(&self.operators)?))
+    }
+}
+
+/// Starts to answer on both addresses.
+pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listeners> {
     let http = &app.config.http;
     let shared = app.clone();
     let public = HttpServer::new(move || {
@@ -37,14 +65,12 @@ pub(super) fn start(app: &Data<App>) -> anyhow::Result<Listeners> {
     .keep_alive(http.keep_alive)
     .client_request_timeout(http.client_timeout)
     .client_disconnect_timeout(http.client_timeout)
-    .backlog(4_096)
     .disable_signals();
     let public = match &http.tls {
-        None => public.bind(http.listen),
-        Some((cert, key)) => public.bind_rustls_0_23(http.listen, tls::read(cert, key)?),
+        None => public.listen(sockets.public),
+        Some((cert, key)) => public.listen_rustls_0_23(sockets.public, tls::read(cert, key)?),
     };
-    let public = public.with_context(|| format!("listen on {}", http.listen))?;
-    let public_address = public.addrs().first().copied().context("no address for buyers")?;
+    let public = public.context("serve buyers and organisers")?.run();
 
     let shared = app.clone();
     let operators = HttpServer::new(move || {
@@ -55,20 +81,20 @@ pub(super) fn start(app: &Data<App>) -> anyhow::Result<Listeners> {
     .keep_alive(http.keep_alive)
     .client_request_timeout(http.client_timeout)
     .disable_signals()
-    .bind(http.ops_listen)
-    .with_context(|| format!("listen on {}", http.ops_listen))?;
-    let operators_address =
-        operators.addrs().first().copied().context("no address for operators")?;
+    .listen(sockets.operators)
+    .context("serve operators")?
+    .run();
 
-    let (public, operators) = (public.run(), operators.run());
     let (public_handle, operators_handle) = (public.handle(), operators.handle());
     let (public, operators) = (actix_web::rt::spawn(public), actix_web::rt::spawn(operators));
-    Ok(Listeners {
-        public,
-        public_handle,
-        public_address,
-        operators,
-        operators_handle,
-        operators_address,
-    })
+    Ok(Listeners { public, public_handle, operators, operators_handle })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for connections of the process before.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }

@@ -5,7 +5,7 @@
 //!              1 × ops_listen  operators, metrics, health
 //! ```
 //!
-//! Everything that answers is made before anything listens: what cannot work refuses to start. On
+//! Everything that answers is made before anything is answered: what cannot work refuses to start. On
 //! SIGTERM readiness fails first, requests in flight finish, batches flush, and the process exits
 //! with 0. When the journal fails, nothing can be acknowledged any more, so the process exits at
 //! once and recovers from the disk at its next start.
@@ -27,7 +27,7 @@ use crate::config::Config;
 use actix_web::web::Data;
 use anyhow::{Context as _, bail};
 use lifecycle::Stage;
-use std::sync::Arc;
+use listen::Sockets;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,13 +35,16 @@ use tokio::signal::unix::{SignalKind, signal};
 const CLOSE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Serves until a signal ends it. Must run in an actix system.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config) -> anyhow::Result<()> {
+    // A taken port is found before a long recovery; who connects meanwhile waits in the queue.
+    let sockets = Sockets::bind(&config.http)?;
+    (config.http.listen, config.http.ops_listen) = sockets.addresses()?;
     let Opened { app, runtime } = open(config).await?;
     let app = Data::from(app);
     let mut terminated = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let mut listeners = listen::start(&app)?;
-    announce(&app, &listeners);
+    let mut listeners = listen::start(&app, sockets)?;
+    announce(&app);
     tokio::select! {
         _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupted.recv() => tracing::info!("interrupted: stopping"),
@@ -70,14 +73,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(app: &Data<App>, listeners: &listen::Listeners) {
-    let app: &Arc<App> = app;
+fn announce(app: &Data<App>) {
+    let http = &app.config.http;
     tracing::info!(
-        listen = %listeners.public_address,
-        ops_listen = %listeners.operators_address,
-        public_url = app.config.http.public_url,
+        listen = %http.listen,
+        ops_listen = %http.ops_listen,
+        public_url = http.public_url(),
         shards = app.router.shard_count(),
-        http_workers = app.config.http.workers.get(),
+        http_workers = http.workers.get(),
         provider = app.provider.name(),
         "selling"
     );

@@ -49,7 +49,11 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
     }
     let plans = Arc::new(Plans::open(data.root())?);
     let mut runtime = start_shards(&config, &data, plans.clone())?;
-    let (provider, sandbox) = provider(&config, &secrets)?;
+    let sandbox = start_sandbox(&config, &secrets)?;
+    let provider: Arc<dyn PaymentProvider> = match &sandbox {
+        Some(sandbox) => sandbox.clone(),
+        None => Arc::new(CallbackOnly),
+    };
     if let Some(due) = runtime.take_refunds() {
         refunds::start(runtime.router(), provider.clone(), due);
     }
@@ -107,24 +111,19 @@ fn start_shards(config: &Config, data: &DataDir, plans: Arc<Plans>) -> anyhow::R
     Ok(runtime)
 }
 
-fn provider(
-    config: &Config,
-    secrets: &Secrets,
-) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<Arc<Sandbox>>)> {
-    let Some(sandbox) = config.sandbox else {
-        return Ok((Arc::new(CallbackOnly), None));
-    };
+fn start_sandbox(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<Arc<Sandbox>>> {
+    let Some(sandbox) = config.sandbox else { return Ok(None) };
     let certificate = config.http.tls.as_ref().map(|(chain, _)| {
         std::fs::read(chain).with_context(|| format!("tls_cert: read {}", chain.display()))
     });
     let sandbox = Arc::new(Sandbox::start(
         sandbox,
         secrets.callback_secret.clone(),
-        &config.http.public_url,
+        &config.http.public_url(),
         certificate.transpose()?.as_deref(),
     )?);
     tracing::warn!("payments go to the sandbox: nobody is charged");
-    Ok((sandbox.clone(), Some(sandbox)))
+    Ok(Some(sandbox))
 }
 
 fn log_journal(found: &RecoveryReport) {

@@ -6,5 +6,8 @@
 mod commands;
 mod harness;
 mod life;
+mod office;
+mod operating;
+mod organising;
 mod problems;
 mod transport;

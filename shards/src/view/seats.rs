@@ -72,17 +72,24 @@ impl SeatMapCopy {
 }
 
 impl SeatBoard {
+    /// All seats of a plan, blocked: a show begins like that, and only what changes is published.
     pub(super) fn new(plan: Option<&SeatPlan>) -> Self {
         let seat_count = plan.map_or(0, SeatPlan::seat_count);
         let words = (seat_count as usize).div_ceil(SEATS_PER_WORD);
+        let in_last = seat_count as usize % SEATS_PER_WORD;
+        let blocked = |word: usize| match in_last {
+            // Beyond the last seat there is nothing, not even a blocked seat.
+            1.. if word + 1 == words => u64::MAX >> (64 - 2 * in_last),
+            _ => u64::MAX,
+        };
         let categories = plan.map_or(0, |plan| plan.categories().len());
         Self {
             seat_count,
             sequence: AtomicU64::new(0),
             version: AtomicU64::new(0),
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            words: (0..words).map(|word| AtomicU64::new(blocked(word))).collect(),
             free_by_category: (0..categories).map(|_| AtomicU32::new(0)).collect(),
-            counts: Default::default(),
+            counts: [0, 0, 0, seat_count].map(AtomicU32::new),
             recent: Mutex::default(),
         }
     }
@@ -214,5 +221,35 @@ fn status_from(bits: u64) -> SeatStatus {
         1 => SeatStatus::Held,
         2 => SeatStatus::Sold,
         _ => SeatStatus::Blocked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use usher_engine::plan::{PlanId, SeatPlanBuilder, SeatSpec};
+
+    fn plan(seats: u32) -> SeatPlan {
+        let mut builder = SeatPlanBuilder::new(PlanId([1; 16]), "one row");
+        let category = builder.category("all").expect("a new category");
+        builder.section("stalls", "stalls").expect("a new section");
+        builder.row("A").expect("a new row");
+        for n in 0..seats {
+            let label = n.to_string();
+            let spec = SeatSpec { label: &label, number: "", category, x: f64::from(n), y: 0.0 };
+            builder.seat(spec).expect("a new seat");
+        }
+        builder.build().expect("a plan")
+    }
+
+    #[test]
+    fn a_new_board_is_that_of_a_new_show() {
+        for seats in [1, 31, 32, 33, 64, 70] {
+            let plan = Arc::new(plan(seats));
+            let (board, map) = (SeatBoard::new(Some(&plan)), SeatMap::new(plan));
+            assert_eq!(board.copy().bits, map.packed_statuses(), "{seats} seats");
+            assert_eq!(board.figures().counts, map.counts());
+        }
     }
 }

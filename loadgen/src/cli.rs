@@ -202,7 +202,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "usher-loadgen-out", help_heading = "Outcome")]
     pub(crate) out: PathBuf,
     /// Objectives, such as 'p99<50ms,hold.p99<5ms,errors<0.1%,rate>=2000,sold>=1000'. Metrics: pN,
-    /// mean, max (times), errors, refused, retries (shares), rate, count, sold.
+    /// mean, max (times), errors, refused, retries (shares), rate, count, sold. Steps: view, plan,
+    /// map, delta, stream, hold, order, pay, settle, poll, ticket, release, ticketed, journey.
     #[arg(long, value_name = "RULES", help_heading = "Outcome")]
     pub(crate) slo: Option<String>,
     /// No audit at the end; for one of several generators, whose records are audited together.
@@ -258,15 +259,15 @@ pub(crate) struct BuyArgs {
     #[arg(long, value_name = "MIN-MAX", default_value = "1-6", value_parser = parse_range,
           help_heading = "Buyers")]
     pub(crate) group: (u32, u32),
-    /// Share of buyers who hold and do not buy: most let the hold or the order expire, some give
-    /// it back.
+    /// Share of buyers who hold and do not buy: six in ten let the hold expire, the others leave an
+    /// order unpaid (it comes back after the server's pay_seconds), release, or cancel.
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = parse_share,
           help_heading = "Buyers")]
     pub(crate) abandon: f64,
     /// How long holds are asked for, in seconds [default: the show's].
     #[arg(long, value_name = "S", help_heading = "Buyers")]
     pub(crate) hold_seconds: Option<u32>,
-    /// Goes on until the last seat or ticket is sold.
+    /// Goes on until the last seat or ticket is sold; waits for what abandoning buyers keep.
     #[arg(long, help_heading = "Load")]
     pub(crate) until_sold_out: bool,
     /// How orders are paid: through the sandbox, which calls the server back, or with the signed
@@ -350,6 +351,9 @@ pub struct AuditArgs {
     pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) tolerance: ToleranceArgs,
+    /// File for the verdicts as JSON, with the evidence of every violation.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Records of one or several generators.
     #[arg(required = true, value_name = "RECORD")]
     pub(crate) records: Vec<PathBuf>,

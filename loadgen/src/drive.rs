@@ -27,7 +27,7 @@ const SCHEDULED_MAX: usize = 4_096;
 /// The longest sleep of the schedule's thread, so that it sees the end of the run.
 const NAP: Duration = Duration::from_millis(50);
 /// A worker that found nothing to buy waits so long before the next buyer comes.
-const SOLD_OUT_REST: Duration = Duration::from_millis(50);
+const SOLD_OUT_REST: Duration = Duration::from_millis(100);
 
 /// How buyers arrive.
 #[derive(Debug, Clone, PartialEq)]

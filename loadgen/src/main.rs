@@ -73,6 +73,10 @@ fn make_run(plan: RunPlan) -> anyhow::Result<u8> {
 
 fn audit(args: &AuditArgs) -> anyhow::Result<u8> {
     let verdicts = on_one_thread(args.run())?;
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string(&verdicts).context("write the verdicts")?;
+        std::fs::write(path, json).with_context(|| format!("write {}", path.display()))?;
+    }
     let mut clean = true;
     for verdict in &verdicts {
         print(&verdict.to_string())?;

@@ -297,6 +297,7 @@ fn world(
         board: board.map(RefCell::new),
         run_id: plan.run_id.clone(),
         stopping: Cell::new(false),
+        live_until_us: Cell::new(0),
     }))
 }
 

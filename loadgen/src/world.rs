@@ -117,6 +117,9 @@ pub struct World {
     pub run_id: String,
     /// Whether the run is to end: no new journeys, no new tries.
     pub stopping: Cell<bool>,
+    /// When the last hold or unpaid order that is known ends, in microseconds since the Unix
+    /// epoch: until then something may come back on sale.
+    pub live_until_us: Cell<u64>,
 }
 
 impl World {
@@ -141,6 +144,11 @@ impl World {
     #[must_use]
     pub fn show_id(&self) -> &str {
         &self.show.show_id
+    }
+
+    /// Something is kept for a buyer until then.
+    pub fn keeps_until(&self, end_us: u64) {
+        self.live_until_us.set(self.live_until_us.get().max(end_us));
     }
 
     /// Asks all that goes on to come to an end.

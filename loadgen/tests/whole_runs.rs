@@ -172,10 +172,13 @@ fn generators_are_audited_and_merged_together() {
     assert_eq!(whole.status.code(), Some(0), "{text}");
     // One record alone does not know of the other's tickets, and says so.
     let half = file(one.path(), "record.jsonl");
-    let half = loadgen(&server, one.path(), &format!("audit --url URL --ops URL {half}"));
+    let line = format!("audit --url URL --ops URL --json OUT/verdict.json {half}");
+    let half = loadgen(&server, one.path(), &line);
     let text = String::from_utf8_lossy(&half.stdout);
     assert_eq!(half.status.code(), Some(3), "{text}");
     assert!(text.contains("COUNTS_WRONG"), "{text}");
+    let json = std::fs::read_to_string(one.path().join("verdict.json")).expect("verdicts");
+    assert!(json.contains("\"COUNTS_WRONG\""), "{json}");
 
     let results = [file(one.path(), "result.json"), file(two.path(), "result.json")].join(" ");
     let merged = loadgen(&server, one.path(), &format!("merge {results} --out OUT/merged"));

@@ -31,7 +31,7 @@ svg{width:100%;height:auto;display:block}.grid{stroke:var(--grid);fill:none}.axi
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;font-size:.88rem;margin:0 0 0 4.5rem}\
 .legend i{display:inline-block;width:.8rem;height:.8rem;border-radius:3px;margin-right:.4rem;vertical-align:-1px}\
 pre{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:.8rem;overflow-x:auto;font-size:.82rem;\
-line-height:1.45}";
+line-height:1.45}pre.text{white-space:pre-wrap}";
 
 /// The report of a result.
 #[must_use]
@@ -133,7 +133,8 @@ fn head(html: &mut String, result: &RunResult) {
 
 fn audits(html: &mut String, result: &RunResult) {
     for audit in &result.audits {
-        let _ = write!(html, "<h2>Audit</h2><pre>{}</pre>", escape(&audit.to_string()));
+        let _ =
+            write!(html, "<h2>Audit</h2><pre class=\"text\">{}</pre>", escape(&audit.to_string()));
     }
     let later = remarks(result).into_iter().filter(|line| line.starts_with("slo "));
     let later: Vec<_> = later.collect();

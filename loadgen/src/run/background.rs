@@ -20,7 +20,8 @@ use crate::world::World;
 
 /// How often the watcher looks.
 const WATCH_EVERY: Duration = Duration::from_millis(250);
-/// A run until sold out gives up when nothing was sold for so long, beyond the life of a hold.
+/// A run until sold out gives up when nothing was sold for so long, and nothing is left that may
+/// come back: no hold and no unpaid order that this run knows of.
 const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// Asks for the map and puts it on the board.
@@ -79,8 +80,7 @@ pub(super) struct SoldOut {
 impl SoldOut {
     /// Stops the run when everything is sold, or when nothing has been for too long.
     pub(super) async fn watch(self) {
-        let hold = Duration::from_secs(self.world.show.hold_seconds.into());
-        let stall_max = STALL_MAX + hold;
+        let stall_max_us = STALL_MAX.as_micros() as u64;
         let (mut sold, mut since) = (0, Instant::now());
         loop {
             tokio::time::sleep(WATCH_EVERY).await;
@@ -91,12 +91,13 @@ impl SoldOut {
             if now > sold {
                 (sold, since) = (now, Instant::now());
             }
-            if since.elapsed() > stall_max {
+            let comes_back = self.world.live_until_us.get() + stall_max_us;
+            if since.elapsed() > STALL_MAX && self.world.clock.now_us() > comes_back {
                 self.notes.borrow_mut().push(format!(
-                    "gave up at {} of {}: nothing was sold for {} s",
+                    "gave up at {} of {}: nothing was sold for {} s, and nothing is kept for anybody",
                     show_count(now),
                     show_count(self.capacity),
-                    stall_max.as_secs()
+                    since.elapsed().as_secs()
                 ));
                 return self.world.stop();
             }

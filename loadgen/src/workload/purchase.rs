@@ -37,6 +37,7 @@ pub(super) async fn hold(
     let hold = world.api.hold(since, world.show_id(), &user_id, &key, seconds, want).await;
     if let Answer::Done(hold) = &hold {
         world.record(&held(world.clock.now_us(), hold, &user_id, &key));
+        world.keeps_until(micros(hold.expiry_time));
     }
     hold
 }
@@ -66,6 +67,9 @@ pub(super) async fn finish(world: &World, buyer: &Buyer, hold: &Hold) -> Journey
         amount_cents: cents(order.amount_cents),
         pay_by_us: micros(order.pay_by),
     });
+    if buyer.leaving == Some(Leaving::AfterOrder) {
+        world.keeps_until(micros(order.pay_by));
+    }
     match buyer.leaving {
         Some(Leaving::AfterOrder) => JourneyEnd::Abandoned,
         Some(Leaving::Cancelling) => {

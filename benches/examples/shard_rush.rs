@@ -95,12 +95,17 @@ async fn main() {
 
     let begun = Instant::now();
     let runtime = start(dir.path(), shards as usize, seats);
-    let recovery = runtime.router().recovery().clone();
+    let router = runtime.router();
+    let recovery = router.recovery().clone();
+    // Every seat is held, so the first acknowledged hold is a repeat of one of them.
+    let again = router.execute(HOUSE, hold_one(0)).await.expect("held before");
+    assert!(again.replayed, "what was acknowledged is there");
     println!(
-        "restart: {} records, replay {:?}, in all {:?}",
+        "restart: {} records, replay {:?}, first acknowledged hold after {:?}",
         recovery.records,
         recovery.took,
         begun.elapsed()
     );
+    drop(router);
     runtime.stop();
 }

@@ -129,11 +129,7 @@ pub const SETTINGS: &[Setting] = &[
         "67108864",
         "Memory that the journal may use for its cache, in bytes",
     ),
-    open(
-        "disk_reserve_bytes",
-        "67108864",
-        "Free space below which writes get 503, in bytes, beside two batches and a snapshot",
-    ),
+    open("disk_reserve_bytes", "67108864", "Free space below which writes get 503, in bytes"),
 ];
 
 const fn open(key: &'static str, default: &'static str, help: &'static str) -> Setting {

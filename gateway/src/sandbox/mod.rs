@@ -9,6 +9,7 @@
 //! the threads that answer buyers.
 
 pub mod routes;
+mod trust;
 
 use crate::config::SandboxConfig;
 use crate::config::secrets::Secret;
@@ -56,8 +57,7 @@ impl Sandbox {
         let mut client =
             reqwest::Client::builder().timeout(Duration::from_secs(30)).pool_max_idle_per_host(64);
         if let Some(pem) = certificate {
-            let chain = reqwest::Certificate::from_pem_bundle(pem).context("read tls_cert")?;
-            client = client.tls_certs_merge(chain);
+            client = client.tls_backend_preconfigured(trust::config(pem)?);
         }
         let client = client.build().context("make the sandbox's HTTP client")?;
         let url = format!("{public_url}/api/v1/payments/callback");
@@ -199,6 +199,27 @@ mod tests {
         failures: AtomicU32,
     }
 
+    /// A certificate that no authority stands behind.
+    struct Certificate {
+        pem: String,
+        key_pem: String,
+    }
+
+    impl Certificate {
+        fn make() -> Self {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+            Self { pem: made.cert.pem(), key_pem: made.signing_key.serialize_pem() }
+        }
+
+        fn server(&self) -> rustls::ServerConfig {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (chain, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
+            std::fs::write(&chain, &self.pem).expect("written");
+            std::fs::write(&key, &self.key_pem).expect("written");
+            crate::server::tls::read(&chain, &key).expect("they belong together")
+        }
+    }
+
     async fn callback(seen: web::Data<Seen>, body: web::Json<CallbackRequest>) -> HttpResponse {
         let failing =
             seen.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
@@ -211,6 +232,15 @@ mod tests {
 
     /// Ends one payment and says what came back within a while.
     async fn check(config: SandboxConfig, failures: u32, expected: usize) {
+        check_with(None, config, failures, expected).await;
+    }
+
+    async fn check_with(
+        certificate: Option<Certificate>,
+        config: SandboxConfig,
+        failures: u32,
+        expected: usize,
+    ) {
         let secret = Secret::new("a secret of the provider");
         let failures = AtomicU32::new(failures);
         let seen = web::Data::new(Seen { callbacks: Mutex::default(), failures });
@@ -219,13 +249,19 @@ mod tests {
             let route = web::post().to(callback);
             App::new().app_data(shared.clone()).route("/api/v1/payments/callback", route)
         });
-        let server = server.workers(1).bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", server.addrs()[0]);
+        let server = server.workers(1);
+        let (server, scheme) = match &certificate {
+            None => (server.bind("127.0.0.1:0"), "http"),
+            Some(made) => (server.bind_rustls_0_23("127.0.0.1:0", made.server()), "https"),
+        };
+        let server = server.expect("a port");
+        let url = format!("{scheme}://{}", server.addrs()[0]);
         let server = server.disable_signals().run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
 
-        let sandbox = Sandbox::start(config, secret.clone(), &url, None).expect("started");
+        let pem = certificate.as_ref().map(|made| made.pem.as_bytes());
+        let sandbox = Sandbox::start(config, secret.clone(), &url, pem).expect("started");
         let payment = NewPayment {
             payment_id: "p_1".into(),
             order_id: "o_1".into(),
@@ -266,5 +302,10 @@ mod tests {
     #[actix_web::test]
     async fn a_callback_is_repeated_until_it_is_heard() {
         check(config(0.0, 0.0), 2, 1).await;
+    }
+
+    #[actix_web::test]
+    async fn a_callback_comes_over_https_with_the_gateways_own_certificate() {
+        check_with(Some(Certificate::make()), config(0.0, 0.0), 0, 1).await;
     }
 }

@@ -23,11 +23,14 @@ use usher_wire::{CallbackAnswer, CallbackRequest, CallbackResult, Problem};
 
 /// Takes notice of a payment. Always 200 when authentic.
 #[utoipa::path(
-    post, path = "/api/v1/payments/callback", tag = "payments", operation_id = "hearOfPayment", request_body = CallbackRequest,
+    post, path = "/api/v1/payments/callback", tag = "payments",
+    operation_id = "hearOfPayment", request_body = CallbackRequest,
     responses(
         (status = 200, body = CallbackAnswer, description = "It is recorded"),
-        (status = 401, body = Problem, description = "The signature is wrong", content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Tell us again", content_type = "application/problem+json"),
+        (status = 401, body = Problem, description = "The signature is wrong",
+         content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Tell us again",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn hear(

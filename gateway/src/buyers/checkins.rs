@@ -25,11 +25,14 @@ const CODE_CHARS_MAX: usize = 256;
 
 /// Admits the bearer of a ticket, once.
 #[utoipa::path(
-    post, path = "/api/v1/checkins", tag = "buyers", operation_id = "checkIn", request_body = CheckinRequest,
+    post, path = "/api/v1/checkins", tag = "buyers",
+    operation_id = "checkIn", request_body = CheckinRequest,
     responses(
         (status = 200, body = CheckinAnswer, description = "Whether to open, and why not"),
-        (status = "4XX", body = Problem, description = "The request is wrong", content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Scan again", content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, description = "The request is wrong",
+         content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Scan again",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn scan(

@@ -23,7 +23,8 @@ use super::{checks, lookup};
 
 /// Holds seats or standing tickets for a while: all of them or none.
 #[utoipa::path(
-    post, path = "/api/v1/shows/{showId}/holds", tag = "buyers", operation_id = "placeHold", request_body = HoldRequest,
+    post, path = "/api/v1/shows/{showId}/holds", tag = "buyers",
+    operation_id = "placeHold", request_body = HoldRequest,
     params(
         ("showId" = String, Path, description = "The show"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless"),
@@ -31,8 +32,10 @@ use super::{checks, lookup};
     responses(
         (status = 201, body = usher_wire::Hold, description = "Held",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was held", content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again", content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, description = "Nothing was held",
+         content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Try again",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn place(
@@ -73,7 +76,8 @@ pub(super) async fn place(
     params(("holdId" = String, Path, description = "The hold")),
     responses(
         (status = 200, body = usher_wire::Hold, description = "How it stands"),
-        (status = 404, body = Problem, description = "None is known by this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None is known by this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpResponse, ApiError> {
@@ -95,9 +99,12 @@ pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpRe
     params(("holdId" = String, Path, description = "The hold")),
     responses(
         (status = 200, body = usher_wire::Hold, description = "It is released"),
-        (status = 404, body = Problem, description = "None is known by this id", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "It became an order", content_type = "application/problem+json"),
-        (status = 410, body = Problem, description = "It has expired", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None is known by this id",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "It became an order",
+         content_type = "application/problem+json"),
+        (status = 410, body = Problem, description = "It has expired",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn release(

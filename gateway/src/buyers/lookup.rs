@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use usher_engine::{BuyerId, InventoryId, Timestamp};
 use usher_shards::ShowView;
+use usher_shards::view::PoolBoard;
 
 /// The published view of a show.
 ///
@@ -36,7 +37,7 @@ pub fn show_of(app: &App, inventory: InventoryId) -> Result<Arc<ShowView>, ApiEr
 /// Counts all changes of a show: those of its house and of all its stock segments.
 pub fn version(view: &ShowView) -> u64 {
     let pools = (0..).map_while(|pool| view.pool(pool));
-    let segments = pools.flat_map(|pool| pool.segments());
+    let segments = pools.flat_map(PoolBoard::segments);
     view.version() + segments.map(|segment| segment.figures().version).sum::<u64>()
 }
 

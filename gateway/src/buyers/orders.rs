@@ -26,13 +26,16 @@ use super::{checks, contacts, holds, lookup};
 
 /// Makes an order of a hold. Its seats are kept until `payBy`.
 #[utoipa::path(
-    post, path = "/api/v1/orders", tag = "buyers", operation_id = "placeOrder", request_body = OrderRequest,
+    post, path = "/api/v1/orders", tag = "buyers",
+    operation_id = "placeOrder", request_body = OrderRequest,
     params(("Idempotency-Key" = String, Header, description = "Makes a repeat harmless")),
     responses(
         (status = 201, body = usher_wire::Order, description = "Ordered",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was ordered", content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again", content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, description = "Nothing was ordered",
+         content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Try again",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn place(
@@ -75,7 +78,8 @@ pub(super) async fn place(
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 200, body = usher_wire::Order, description = "How it stands"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, order_id: Path<String>) -> Result<HttpResponse, ApiError> {
@@ -89,9 +93,12 @@ pub(super) async fn show(app: Data<App>, order_id: Path<String>) -> Result<HttpR
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 200, body = usher_wire::Order, description = "It is cancelled"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "It is paid already", content_type = "application/problem+json"),
-        (status = 410, body = Problem, description = "It was not paid in time", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "It is paid already",
+         content_type = "application/problem+json"),
+        (status = 410, body = Problem, description = "It was not paid in time",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn cancel(
@@ -120,10 +127,12 @@ pub(super) struct MyOrders {
 
 /// A buyer's orders over all shows, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/me/orders", tag = "buyers", operation_id = "listMyOrders", params(MyOrders),
+    get, path = "/api/v1/me/orders", tag = "buyers",
+    operation_id = "listMyOrders", params(MyOrders),
     responses(
         (status = 200, body = OrdersPage, description = "One page of them"),
-        (status = 400, body = Problem, description = "A parameter is wrong", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A parameter is wrong",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn mine(

@@ -13,10 +13,12 @@ use usher_wire::Problem;
     get, path = "/api/v1/plans/{planId}", tag = "buyers", operation_id = "getPlan",
     params(("planId" = String, Path, description = "The plan")),
     responses(
-        (status = 200, description = "pretix's seating-plan JSON", content_type = "application/json",
+        (status = 200, description = "pretix's seating-plan JSON",
+         content_type = "application/json",
          headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "It is what the caller has"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(

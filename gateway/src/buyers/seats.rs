@@ -1,8 +1,8 @@
 //! The state of all seats of a show, at one version.
 //!
 //! Read from the published board, never from the owner. Static geometry (labels, positions) is in
-//! the plan, which is cacheable for ever; what changes is two bits a seat, which is what the compact
-//! form is. The JSON form says the same with labels and prices, for people and small halls.
+//! the plan, which is cacheable for ever; what changes is two bits a seat, and that is the compact
+//! form. The JSON form says the same with labels and prices, for people and small halls.
 
 use crate::app::App;
 use crate::http::problem::ApiError;
@@ -47,11 +47,13 @@ pub(super) struct SeatsQuery {
     get, path = "/api/v1/shows/{showId}/seats", tag = "buyers", operation_id = "getSeats",
     params(("showId" = String, Path, description = "The show"), SeatsQuery),
     responses(
-        (status = 200, description = "The seats; `Accept: application/vnd.usher.seatmap` gives the compact form",
+        (status = 200,
+         description = "The seats; `Accept: application/vnd.usher.seatmap` gives the compact form",
          content((SeatMap = "application/json"), (Vec<u8> = "application/vnd.usher.seatmap")),
          headers(("ETag" = String))),
         (status = 304, description = "Nothing changed"),
-        (status = 404, body = Problem, description = "No such show", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "No such show",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(

@@ -49,7 +49,8 @@ pub(super) struct ShowsQuery {
     get, path = "/api/v1/shows", tag = "buyers", operation_id = "listShows", params(ShowsQuery),
     responses(
         (status = 200, body = ShowsPage, description = "One page of them"),
-        (status = 400, body = Problem, description = "A parameter is wrong", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A parameter is wrong",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(
@@ -87,7 +88,8 @@ pub(super) async fn list(
     params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = Show, description = "The show"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, show_id: Path<String>) -> Result<HttpResponse, ApiError> {

@@ -23,10 +23,11 @@ use super::render::{Holding, ticket_status};
 /// A ticket with the payload that its QR code shows.
 #[utoipa::path(
     get, path = "/api/v1/tickets/{ticketCode}", tag = "buyers", operation_id = "getTicket",
-    params(("ticketCode" = String, Path, description = "The code, as given or as typed by a person")),
+    params(("ticketCode" = String, Path, description = "The code, as given or as typed")),
     responses(
         (status = 200, body = Ticket, description = "The ticket"),
-        (status = 404, body = Problem, description = "None has this code", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this code",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, code: Path<String>) -> Result<HttpResponse, ApiError> {
@@ -35,11 +36,13 @@ pub(super) async fn show(app: Data<App>, code: Path<String>) -> Result<HttpRespo
 
 /// The QR code as SVG.
 #[utoipa::path(
-    get, path = "/api/v1/tickets/{ticketCode}/qr.svg", tag = "buyers", operation_id = "getTicketSvg",
+    get, path = "/api/v1/tickets/{ticketCode}/qr.svg", tag = "buyers",
+    operation_id = "getTicketSvg",
     params(("ticketCode" = String, Path, description = "The code")),
     responses(
         (status = 200, description = "The QR code", content_type = "image/svg+xml"),
-        (status = 404, body = Problem, description = "None has this code", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this code",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn svg(app: Data<App>, code: Path<String>) -> Result<HttpResponse, ApiError> {
@@ -49,11 +52,13 @@ pub(super) async fn svg(app: Data<App>, code: Path<String>) -> Result<HttpRespon
 
 /// The QR code as PNG.
 #[utoipa::path(
-    get, path = "/api/v1/tickets/{ticketCode}/qr.png", tag = "buyers", operation_id = "getTicketPng",
+    get, path = "/api/v1/tickets/{ticketCode}/qr.png", tag = "buyers",
+    operation_id = "getTicketPng",
     params(("ticketCode" = String, Path, description = "The code")),
     responses(
         (status = 200, description = "The QR code", content_type = "image/png"),
-        (status = 404, body = Problem, description = "None has this code", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this code",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn png(app: Data<App>, code: Path<String>) -> Result<HttpResponse, ApiError> {

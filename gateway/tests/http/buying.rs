@@ -5,70 +5,70 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use usher_wire::{Order, PaymentStatus};
 
-use crate::harness::{Server, plan, show};
+use crate::shop::{Shop, plan, show};
 
 /// One purchase from hold to ticket through the sandbox. Gives the order as it then is.
-async fn buy(server: &Server, show_id: &str, user_id: &str, what: &Value) -> Order {
-    let hold = server.hold(show_id, user_id, what).await.expect(201);
+async fn buy(shop: &Shop, show_id: &str, user_id: &str, what: &Value) -> Order {
+    let hold = shop.hold(show_id, user_id, what).await.expect(201);
     let hold_id = hold["holdId"].as_str().expect("an id");
-    let order = server.order(hold_id, user_id).await.expect(201);
+    let order = shop.order(hold_id, user_id).await.expect(201);
     assert_eq!(order["status"], "PENDING_PAY");
     let order_id = order["orderId"].as_str().expect("an id");
-    let payment = server.pay(order_id, &format!("pay-{order_id}")).await.expect(200);
+    let payment = shop.pay(order_id, &format!("pay-{order_id}")).await.expect(200);
     assert_eq!(payment["status"], "PAYING");
     let actions = payment["actions"].as_array().expect("actions");
     let succeed = actions.iter().find(|action| action["name"] == "succeed").expect("an action");
-    let path = succeed["url"].as_str().expect("a URL").strip_prefix(&server.url).expect("ours");
-    server.ask(Method::POST, path).send().await.expect(202);
+    let path = succeed["url"].as_str().expect("a URL").strip_prefix(&shop.url).expect("ours");
+    shop.ask(Method::POST, path).send().await.expect(202);
     let page = format!("/api/v1/orders/{order_id}");
-    let order = server.wait_for(&page, |order| order["status"] == "TICKETED").await;
+    let order = shop.wait_for(&page, |order| order["status"] == "TICKETED").await;
     serde_json::from_value(order).expect("an order")
 }
 
 #[actix_web::test]
 async fn a_seat_is_sold_from_plan_to_gate() {
-    let mut server = Server::start().await;
-    let show_id = server.seated("hamlet").await;
-    let found = server.get("/api/v1/shows?query=hamlet&city=köln").await;
+    let mut shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
+    let found = shop.get("/api/v1/shows?query=hamlet&city=köln").await;
     assert_eq!(found["meta"]["total"], 1);
     assert_eq!(found["shows"][0]["available"], 40);
     let page = format!("/api/v1/shows/{show_id}");
-    let before = server.get(&page).await;
+    let before = shop.get(&page).await;
     assert_eq!(before["saleState"], "OPEN");
     assert_eq!(before["categories"][0]["available"], 10);
 
-    let order = buy(&server, &show_id, "ada", &json!({"seatIds": ["A-1", "B-2"]})).await;
+    let order = buy(&shop, &show_id, "ada", &json!({"seatIds": ["A-1", "B-2"]})).await;
     assert_eq!(order.amount_cents, 8_000);
     assert_eq!(order.seat_ids, Some(vec!["A-1".into(), "B-2".into()]));
-    let after = server.get(&page).await;
+    let after = shop.get(&page).await;
     assert_eq!(after["categories"][0]["available"], 9);
     assert!(after["version"].as_u64() > before["version"].as_u64());
 
-    server.kill_and_restart().await;
+    shop.kill_and_restart();
     let order_path = format!("/api/v1/orders/{}", order.order_id);
-    let again: Order = server.ask(Method::GET, &order_path).send().await.read(200);
+    let again: Order = shop.ask(Method::GET, &order_path).send().await.read(200);
     assert_eq!(again, order, "what was acknowledged is there after a kill");
 
     let tickets: Vec<_> = order.tickets.iter().map(|ticket| ticket.ticket_code.clone()).collect();
-    let ticket = check_ticket(&server, &tickets[0], "A-1").await;
-    check_gate(&server, &show_id, &tickets, &ticket).await;
+    let ticket = check_ticket(&shop, &tickets[0], "A-1").await;
+    check_gate(&shop, &show_id, &tickets, &ticket).await;
 
-    let mine = server.get("/api/v1/me/orders?userId=ada").await;
+    let mine = shop.get("/api/v1/me/orders?userId=ada").await;
     assert_eq!(mine["orders"][0]["orderId"], order.order_id.as_str());
     assert_eq!(mine["meta"]["total"], 1);
-    assert_eq!(server.get("/api/v1/me/orders?userId=bob").await["meta"]["total"], 0);
+    assert_eq!(shop.get("/api/v1/me/orders?userId=bob").await["meta"]["total"], 0);
 }
 
 /// Verifies a ticket as a stranger would: by its documented bytes and the published key.
-async fn check_ticket(server: &Server, code: &str, seat_id: &str) -> Value {
-    let ticket = server.get(&format!("/api/v1/tickets/{code}")).await;
+async fn check_ticket(shop: &Shop, code: &str, seat_id: &str) -> Value {
+    let ticket = shop.get(&format!("/api/v1/tickets/{code}")).await;
     assert_eq!((&ticket["seatId"], &ticket["status"]), (&json!(seat_id), &json!("VALID")));
     let decode = |text: &Value| {
         let text = text.as_str().expect("text");
         data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).expect("base64url")
     };
     let payload = decode(&ticket["payload"]);
-    let keys = server.get("/api/v1/keys").await;
+    let keys = shop.get("/api/v1/keys").await;
     let key: [u8; 32] = decode(&keys["keys"][0]["x"]).try_into().expect("32 bytes");
     let key = VerifyingKey::from_bytes(&key).expect("a key");
     let (body, signature) = payload.split_last_chunk::<64>().expect("a signature");
@@ -79,19 +79,19 @@ async fn check_ticket(server: &Server, code: &str, seat_id: &str) -> Value {
         [("svg", "image/svg+xml", &b"<?xml"[..]), ("png", "image/png", b"\x89PNG")]
     {
         let path = format!("/api/v1/tickets/{code}/qr.{picture}");
-        let first = server.ask(Method::GET, &path).send().await;
+        let first = shop.ask(Method::GET, &path).send().await;
         first.expect(200);
         assert_eq!(first.header("content-type"), kind);
         assert!(first.body.starts_with(start), "{picture}");
-        let second = server.ask(Method::GET, &path).send().await;
+        let second = shop.ask(Method::GET, &path).send().await;
         assert_eq!(first.body, second.body, "a ticket has one QR code for ever");
     }
     ticket
 }
 
-async fn check_gate(server: &Server, show_id: &str, tickets: &[String], ticket: &Value) {
+async fn check_gate(shop: &Shop, show_id: &str, tickets: &[String], ticket: &Value) {
     let scan = |body: Value| async move {
-        server.ask(Method::POST, "/api/v1/checkins").json(&body).send().await.expect(200)
+        shop.ask(Method::POST, "/api/v1/checkins").json(&body).send().await.expect(200)
     };
     let by_payload = json!({"payload": ticket["payload"], "gate": "North", "nonce": "scan-1"});
     let other_show = json!({"payload": ticket["payload"], "gate": "North", "showId": "macbeth"});
@@ -111,7 +111,7 @@ async fn check_gate(server: &Server, show_id: &str, tickets: &[String], ticket: 
         (&admitted["admittedAt"], &json!("North"))
     );
     assert_eq!(second["seatId"], "A-1");
-    let used = server.get(&format!("/api/v1/tickets/{}", tickets[0])).await;
+    let used = shop.get(&format!("/api/v1/tickets/{}", tickets[0])).await;
     assert_eq!((&used["status"], &used["gate"]), (&json!("USED"), &json!("North")));
     assert_eq!(used["payload"], ticket["payload"]);
 
@@ -126,74 +126,72 @@ async fn check_gate(server: &Server, show_id: &str, tickets: &[String], ticket: 
 
 #[actix_web::test]
 async fn standing_tickets_and_the_best_seats_are_sold() {
-    let server = Server::start().await;
-    let plan_id = server.add_plan(&plan("Hall", 4, 10)).await;
+    let shop = Shop::open();
+    let plan_id = shop.add_plan(&plan("Hall", 4, 10)).await;
     let stock = json!([{"name": "Floor ü", "quantity": 10, "priceCents": 2_500, "segments": 3}]);
-    let show_id = server.open_show(&show("mixed", Some(&plan_id), &stock)).await;
+    let show_id = shop.open_show(&show("mixed", Some(&plan_id), &stock)).await;
 
     let floor = json!({"stock": {"name": "Floor ü", "quantity": 4}});
-    let order = buy(&server, &show_id, "ada", &floor).await;
+    let order = buy(&shop, &show_id, "ada", &floor).await;
     assert_eq!(order.amount_cents, 10_000);
     assert_eq!(order.tickets.len(), 4);
     assert!(order.tickets.iter().all(|ticket| ticket.stock.as_deref() == Some("Floor ü")));
-    let page = server.get(&format!("/api/v1/shows/{show_id}")).await;
+    let page = shop.get(&format!("/api/v1/shows/{show_id}")).await;
     assert_eq!(page["stock"][0]["available"], 6);
     // More than the buyer's own segment has: stock moves.
-    let order =
-        buy(&server, &show_id, "bob", &json!({"stock": {"name": "Floor ü", "quantity": 6}}));
-    assert_eq!(order.await.tickets.len(), 6);
-    server.hold(&show_id, "eve", &floor).await.refused(409, "SOLD_OUT");
+    let rest = json!({"stock": {"name": "Floor ü", "quantity": 6}});
+    assert_eq!(buy(&shop, &show_id, "bob", &rest).await.tickets.len(), 6);
+    shop.hold(&show_id, "eve", &floor).await.refused(409, "SOLD_OUT");
 
     let best = json!({"bestAvailable": {"quantity": 3, "category": "Blue", "section": "stalls"}});
-    let hold = server.hold(&show_id, "eve", &best).await.expect(201);
+    let hold = shop.hold(&show_id, "eve", &best).await.expect(201);
     let seats: Vec<_> = hold["seatIds"].as_array().expect("seats").iter().collect();
     assert_eq!(seats.len(), 3);
     assert!(seats.iter().all(|seat| seat.as_str().expect("a label").starts_with('B')), "{seats:?}");
     // Each pool has its own limit, and so have the seats.
-    server
-        .hold(&show_id, "eve", &json!({"bestAvailable": {"quantity": 8}}))
+    shop.hold(&show_id, "eve", &json!({"bestAvailable": {"quantity": 8}}))
         .await
         .refused(422, "LIMIT_PER_USER");
 }
 
 #[actix_web::test]
 async fn a_repeat_with_the_same_key_is_harmless() {
-    let mut server = Server::start().await;
-    let show_id = server.seated("hamlet").await;
+    let mut shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
     let path = format!("/api/v1/shows/{show_id}/holds");
     let body = json!({"userId": "ada", "seatIds": ["A-1"]});
-    let post = |server: &Server, key: &str, body: &Value| {
-        server.ask(Method::POST, &path).key(key).json(body).send()
+    let post = |shop: &Shop, key: &str, body: &Value| {
+        shop.ask(Method::POST, &path).key(key).json(body).send()
     };
-    let first = post(&server, "\"k 1\"", &body).await;
+    let first = post(&shop, "\"k 1\"", &body).await;
     let hold = first.expect(201);
     assert_eq!(first.header("idempotent-replayed"), "");
     assert_eq!(
         first.header("location"),
         format!("/api/v1/holds/{}", hold["holdId"].as_str().expect("an id"))
     );
-    server.kill_and_restart().await;
-    let second = post(&server, "k 1", &body).await;
+    shop.kill_and_restart();
+    let second = post(&shop, "k 1", &body).await;
     assert_eq!(second.expect(201)["holdId"], hold["holdId"]);
     assert_eq!(second.header("idempotent-replayed"), "true");
     let other = json!({"userId": "ada", "seatIds": ["A-2"]});
-    post(&server, "k 1", &other).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
-    post(&server, "k 2", &body).await.refused(409, "SEAT_UNAVAILABLE");
+    post(&shop, "k 1", &other).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
+    post(&shop, "k 2", &body).await.refused(409, "SEAT_UNAVAILABLE");
     // Keys of different buyers never meet.
     let bobs = json!({"userId": "bob", "seatIds": ["A-2"]});
-    post(&server, "k 1", &bobs).await.expect(201);
+    post(&shop, "k 1", &bobs).await.expect(201);
 
     let hold_id = hold["holdId"].as_str().expect("an id");
-    let first = server.order(hold_id, "ada").await;
-    let second = server.order(hold_id, "ada").await;
+    let first = shop.order(hold_id, "ada").await;
+    let second = shop.order(hold_id, "ada").await;
     assert_eq!(first.expect(201)["orderId"], second.expect(201)["orderId"]);
     assert_eq!(second.header("idempotent-replayed"), "true");
     let order = first.expect(201);
     let order_id = order["orderId"].as_str().expect("an id");
     let [first, second, third] = [
-        server.pay(order_id, "p1").await,
-        server.pay(order_id, "p1").await,
-        server.pay(order_id, "p2").await,
+        shop.pay(order_id, "p1").await,
+        shop.pay(order_id, "p1").await,
+        shop.pay(order_id, "p2").await,
     ];
     assert_eq!(second.header("idempotent-replayed"), "true");
     let payment_id = first.expect(200)["paymentId"].clone();
@@ -203,61 +201,61 @@ async fn a_repeat_with_the_same_key_is_harmless() {
 
 #[actix_web::test]
 async fn holds_and_orders_go_through_their_states() {
-    let server = Server::start().await;
-    let show_id = server.seated("hamlet").await;
-    let hold = server.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
+    let shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
+    let hold = shop.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
     let hold_id = hold["holdId"].as_str().expect("an id").to_owned();
     let page = format!("/api/v1/holds/{hold_id}");
-    assert_eq!(server.get(&page).await, hold);
-    server.order(&hold_id, "bob").await.refused(403, "FORBIDDEN");
-    server.ask(Method::DELETE, &page).send().await.expect(200);
-    let released = server.ask(Method::DELETE, &page).send().await.expect(200);
+    assert_eq!(shop.get(&page).await, hold);
+    shop.order(&hold_id, "bob").await.refused(403, "FORBIDDEN");
+    shop.ask(Method::DELETE, &page).send().await.expect(200);
+    let released = shop.ask(Method::DELETE, &page).send().await.expect(200);
     assert_eq!(released["status"], "RELEASED");
-    let refused = server.order(&hold_id, "ada").await.refused(409, "HOLD_NOT_ACTIVE");
+    let refused = shop.order(&hold_id, "ada").await.refused(409, "HOLD_NOT_ACTIVE");
     assert_eq!(refused["state"], "RELEASED");
 
     let brief = json!({"seatIds": ["A-1"], "holdSeconds": 1});
-    let hold = server.hold(&show_id, "ada", &brief).await.expect(201);
+    let hold = shop.hold(&show_id, "ada", &brief).await.expect(201);
     let hold_id = hold["holdId"].as_str().expect("an id").to_owned();
     let page = format!("/api/v1/holds/{hold_id}");
-    server.wait_for(&page, |hold| hold["status"] == "EXPIRED").await;
-    server.order(&hold_id, "ada").await.refused(410, "HOLD_EXPIRED");
-    server.ask(Method::DELETE, &page).send().await.refused(410, "HOLD_EXPIRED");
+    shop.wait_for(&page, |hold| hold["status"] == "EXPIRED").await;
+    shop.order(&hold_id, "ada").await.refused(410, "HOLD_EXPIRED");
+    shop.ask(Method::DELETE, &page).send().await.refused(410, "HOLD_EXPIRED");
 
-    let hold = server.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
+    let hold = shop.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
     let hold_id = hold["holdId"].as_str().expect("an id").to_owned();
-    let order = server.order(&hold_id, "ada").await.expect(201);
+    let order = shop.order(&hold_id, "ada").await.expect(201);
     let order_id = order["orderId"].as_str().expect("an id");
-    let held = server.ask(Method::DELETE, &format!("/api/v1/holds/{hold_id}")).send().await;
+    let held = shop.ask(Method::DELETE, &format!("/api/v1/holds/{hold_id}")).send().await;
     assert_eq!(held.refused(409, "HOLD_NOT_ACTIVE")["state"], "CONFIRMED");
     let cancel = format!("/api/v1/orders/{order_id}/cancel");
     for _ in 0..2 {
-        let order = server.ask(Method::POST, &cancel).send().await.expect(200);
+        let order = shop.ask(Method::POST, &cancel).send().await.expect(200);
         assert_eq!(order["status"], "CANCELLED");
     }
-    let refused = server.pay(order_id, "p").await.refused(409, "ILLEGAL_STATE");
+    let refused = shop.pay(order_id, "p").await.refused(409, "ILLEGAL_STATE");
     assert_eq!(refused["state"], "CANCELLED");
     // Everything came back.
-    let page = server.get(&format!("/api/v1/shows/{show_id}")).await;
+    let page = shop.get(&format!("/api/v1/shows/{show_id}")).await;
     assert_eq!(page["categories"][0]["available"], 10);
 }
 
 #[actix_web::test]
 async fn the_states_of_an_order_are_streamed_until_the_last() {
-    let server = Server::start().await;
-    let show_id = server.seated("hamlet").await;
-    let hold = server.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
-    let order = server.order(hold["holdId"].as_str().expect("an id"), "ada").await.expect(201);
+    let shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
+    let hold = shop.hold(&show_id, "ada", &json!({"seatIds": ["A-1"]})).await.expect(201);
+    let order = shop.order(hold["holdId"].as_str().expect("an id"), "ada").await.expect(201);
     let order_id = order["orderId"].as_str().expect("an id");
     let path = format!("/api/v1/orders/{order_id}/stream");
-    let stream = server.ask(Method::GET, &path).stream().await;
+    let stream = shop.ask(Method::GET, &path).stream().await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let whole = actix_web::rt::spawn(stream.text());
-    let payment = server.pay(order_id, "p").await.expect(200);
+    let payment = shop.pay(order_id, "p").await.expect(200);
     // Long enough for the stream to see that somebody pays.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     let payment_id = payment["paymentId"].as_str().expect("an id");
-    let paid = server.callback(payment_id, order_id, PaymentStatus::Success, 5_000).await;
+    let paid = shop.callback(payment_id, order_id, PaymentStatus::Success, 5_000).await;
     assert_eq!(paid.expect(200)["result"], "TICKETED");
     let text = whole.await.expect("read").expect("it ends by itself");
     let states: Vec<_> = text

@@ -3,11 +3,16 @@
 //! Every test starts a server of its own on a directory of its own, with ports that the system
 //! chooses; `harness.rs` is all they share.
 
+mod buying;
 mod commands;
 mod harness;
 mod life;
+mod money;
 mod office;
 mod operating;
 mod organising;
 mod problems;
+mod rubbish;
+mod seat_maps;
+mod shop;
 mod transport;

@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use usher_wire::seatmap::{CompactSeatMap, SEAT_MAP_MEDIA_TYPE};
 use usher_wire::{SeatMap, SeatStatus};
 
-use crate::harness::{Reply, Server, plan, show};
+use crate::shop::{Reply, Shop, plan, show};
 
-async fn hold(server: &Server, show_id: &str, user_id: &str, seats: &[&str]) -> u64 {
-    let hold = server.hold(show_id, user_id, &json!({"seatIds": seats})).await.expect(201);
+async fn hold(shop: &Shop, show_id: &str, user_id: &str, seats: &[&str]) -> u64 {
+    let hold = shop.hold(show_id, user_id, &json!({"seatIds": seats})).await.expect(201);
     hold["version"].as_u64().expect("a version")
 }
 
 #[actix_web::test]
 async fn a_map_is_read_whole_compact_by_section_and_by_what_changed() {
-    let server = Server::start().await;
-    let show_id = server.seated("hamlet").await;
+    let shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
     let path = format!("/api/v1/shows/{show_id}/seats");
-    let version = hold(&server, &show_id, "ada", &["A-2", "D-10"]).await;
+    let version = hold(&shop, &show_id, "ada", &["A-2", "D-10"]).await;
 
-    let reply = server.ask(Method::GET, &path).send().await;
+    let reply = shop.ask(Method::GET, &path).send().await;
     let map: SeatMap = reply.read(200);
     assert!(map.version >= version && map.since.is_none());
     assert_eq!(map.seats.len(), 40);
@@ -32,59 +32,59 @@ async fn a_map_is_read_whole_compact_by_section_and_by_what_changed() {
 
     let tag = reply.header("etag").to_owned();
     assert_eq!(tag, format!("\"{}\"", map.version));
-    let same = server.ask(Method::GET, &path).header("if-none-match", &tag).send().await;
+    let same = shop.ask(Method::GET, &path).header("if-none-match", &tag).send().await;
     assert_eq!((same.status, same.body.len()), (304, 0));
 
-    let compact = server.ask(Method::GET, &path).header("accept", SEAT_MAP_MEDIA_TYPE).send().await;
+    let compact = shop.ask(Method::GET, &path).header("accept", SEAT_MAP_MEDIA_TYPE).send().await;
     assert_eq!(compact.header("content-type"), SEAT_MAP_MEDIA_TYPE);
     let read = CompactSeatMap::parse(&compact.body).expect("a compact map");
     let expected: Vec<_> = map.seats.iter().map(|seat| seat.status).collect();
     assert_eq!(read.iter().collect::<Vec<_>>(), expected);
 
-    let newer = hold(&server, &show_id, "bob", &["B-1"]).await;
+    let newer = hold(&shop, &show_id, "bob", &["B-1"]).await;
     let ask = format!("{path}?since={}&atLeast={newer}", map.version);
-    let changes: SeatMap = server.ask(Method::GET, &ask).send().await.read(200);
+    let changes: SeatMap = shop.ask(Method::GET, &ask).send().await.read(200);
     assert_eq!((changes.since, changes.version), (Some(map.version), newer));
     assert_eq!(changes.seats.len(), 1);
     assert_eq!((&changes.seats[0].seat_id[..], changes.seats[0].status), ("B-1", SeatStatus::Held));
-    let changed = server.ask(Method::GET, &path).header("if-none-match", &tag).send().await;
+    let changed = shop.ask(Method::GET, &path).header("if-none-match", &tag).send().await;
     assert_eq!(changed.status, 200);
 
     // A version from the future sets nobody wrong: the whole map comes.
     let whole: SeatMap =
-        server.ask(Method::GET, &format!("{path}?since=99999999")).send().await.read(200);
+        shop.ask(Method::GET, &format!("{path}?since=99999999")).send().await.read(200);
     assert_eq!((whole.since, whole.seats.len()), (None, 40));
     let begun = Instant::now();
-    server.ask(Method::GET, &format!("{path}?atLeast=99999999")).send().await.expect(200);
+    shop.ask(Method::GET, &format!("{path}?atLeast=99999999")).send().await.expect(200);
     assert!(begun.elapsed() >= Duration::from_millis(100), "it waits, but not for ever");
     let section: SeatMap =
-        server.ask(Method::GET, &format!("{path}?section=stalls")).send().await.read(200);
+        shop.ask(Method::GET, &format!("{path}?section=stalls")).send().await.read(200);
     assert_eq!(section.seats.len(), 40);
 }
 
 #[actix_web::test]
 async fn geometry_is_the_document_and_cacheable_for_ever() {
-    let mut server = Server::start().await;
+    let mut shop = Shop::open();
     // Written by hand, so that spaces and unknown fields show whether bytes are kept.
     let document = plan("Hall", 2, 30)
         .to_string()
         .replace("\"name\":\"Hall\"", "\"x\" :1, \"name\":  \"Hall\"");
-    let reply = server.admin(Method::POST, "/admin/v1/plans").body(document.clone()).send().await;
+    let reply = shop.admin(Method::POST, "/admin/v1/plans").body(document.clone()).send().await;
     let path = format!("/api/v1/plans/{}", reply.expect(201)["planId"].as_str().expect("an id"));
-    server.kill_and_restart().await;
-    let reply = server.ask(Method::GET, &path).send().await;
+    shop.kill_and_restart();
+    let reply = shop.ask(Method::GET, &path).send().await;
     assert_eq!((reply.status, &reply.body[..]), (200, document.as_bytes()));
     assert_eq!(reply.header("cache-control"), "public, max-age=31536000, immutable");
     let tag = reply.header("etag");
     assert!(tag.starts_with('"'), "a strong tag, not {tag}");
-    let same = server.ask(Method::GET, &path).header("if-none-match", tag).send().await;
+    let same = shop.ask(Method::GET, &path).header("if-none-match", tag).send().await;
     assert_eq!((same.status, same.body.len()), (304, 0));
     for encoding in ["gzip", "br"] {
-        let small = server.ask(Method::GET, &path).header("accept-encoding", encoding).send().await;
+        let small = shop.ask(Method::GET, &path).header("accept-encoding", encoding).send().await;
         assert_eq!(small.header("content-encoding"), encoding);
         assert!(small.body.len() < document.len() / 4, "{encoding}: {}", small.body.len());
     }
-    let head = server.ask(Method::HEAD, &path).send().await;
+    let head = shop.ask(Method::HEAD, &path).send().await;
     assert_eq!((head.status, head.body.len(), head.header("etag")), (200, 0, tag));
 }
 
@@ -145,9 +145,9 @@ impl Watcher {
     }
 }
 
-async fn states(server: &Server, show_id: &str) -> (u64, Vec<u8>, Vec<String>) {
+async fn states(shop: &Shop, show_id: &str) -> (u64, Vec<u8>, Vec<String>) {
     let path = format!("/api/v1/shows/{show_id}/seats");
-    let reply: Reply = server.ask(Method::GET, &path).send().await;
+    let reply: Reply = shop.ask(Method::GET, &path).send().await;
     let map: SeatMap = reply.read(200);
     let states = map.seats.iter().map(|seat| seat.status as u8).collect();
     (map.version, states, map.seats.into_iter().map(|seat| seat.seat_id).collect())
@@ -171,15 +171,15 @@ async fn follow(
 
 #[actix_web::test]
 async fn a_stream_tells_all_that_happens_and_resumes_without_a_gap() {
-    let server = Server::start().await;
-    let plan_id = server.add_plan(&plan("Hall", 20, 100)).await;
+    let shop = Shop::open();
+    let plan_id = shop.add_plan(&plan("Hall", 20, 100)).await;
     let mut body = show("long", Some(&plan_id), &json!([]));
     body["maxPerUser"] = 2_000.into();
-    let show_id = server.open_show(&body).await;
+    let show_id = shop.open_show(&body).await;
     let path = format!("/api/v1/shows/{show_id}/seats/stream");
-    let (_, _, labels) = states(&server, &show_id).await;
+    let (_, _, labels) = states(&shop, &show_id).await;
 
-    let mut stream = server.ask(Method::GET, &path).stream().await;
+    let mut stream = shop.ask(Method::GET, &path).stream().await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut watcher = Watcher::new(&labels);
     let events = follow(&mut stream, &mut watcher, 1).await;
@@ -187,45 +187,43 @@ async fn a_stream_tells_all_that_happens_and_resumes_without_a_gap() {
     for round in 0..20_usize {
         let user_id = format!("user-{}", round / 4);
         let seats: Vec<_> = labels[round * 20..(round + 1) * 20].iter().map(|l| &l[..]).collect();
-        hold(&server, &show_id, &user_id, &seats).await;
+        hold(&shop, &show_id, &user_id, &seats).await;
     }
-    let (version, now, _) = states(&server, &show_id).await;
+    let (version, now, _) = states(&shop, &show_id).await;
     let events = follow(&mut stream, &mut watcher, version).await;
     assert!(events.iter().all(|event| event == "changes"), "{events:?}");
     assert_eq!(watcher.seats, now);
 
     // Gone for a while, and back from where it was.
     drop(stream);
-    let last = hold(&server, &show_id, "user-9", &["T-1", "T-100"]).await;
+    let last = hold(&shop, &show_id, "user-9", &["T-1", "T-100"]).await;
     let id = watcher.id.expect("seen").to_string();
-    let mut stream = server.ask(Method::GET, &path).header("last-event-id", &id).stream().await;
+    let mut stream = shop.ask(Method::GET, &path).header("last-event-id", &id).stream().await;
     let events = follow(&mut stream, &mut watcher, last).await;
     assert!(events.iter().all(|event| event == "changes"), "{events:?}");
-    assert_eq!(watcher.seats, states(&server, &show_id).await.1);
+    assert_eq!(watcher.seats, states(&shop, &show_id).await.1);
 
     // What was never an id of ours gets a snapshot.
     for id in ["0", "rubbish", "99999999"] {
-        let mut stream = server.ask(Method::GET, &path).header("last-event-id", id).stream().await;
+        let mut stream = shop.ask(Method::GET, &path).header("last-event-id", id).stream().await;
         let mut watcher = Watcher::new(&labels);
         let events = follow(&mut stream, &mut watcher, last).await;
         assert_eq!(events[0], "snapshot", "{id}");
-        assert_eq!(watcher.seats, states(&server, &show_id).await.1);
+        assert_eq!(watcher.seats, states(&shop, &show_id).await.1);
     }
 }
 
 #[actix_web::test]
 async fn streams_are_bounded_in_number() {
-    let server = Server::start_with(&[("STREAMS_MAX", "2")]).await;
-    let show_id = server.seated("hamlet").await;
+    let shop = Shop::open_with(&["--streams-max", "2"]);
+    let show_id = shop.seated("hamlet").await;
     let path = format!("/api/v1/shows/{show_id}/seats/stream");
-    let open = [
-        server.ask(Method::GET, &path).stream().await,
-        server.ask(Method::GET, &path).stream().await,
-    ];
+    let open =
+        [shop.ask(Method::GET, &path).stream().await, shop.ask(Method::GET, &path).stream().await];
     assert!(open.iter().all(|stream| stream.status() == 200));
-    let refused = server.ask(Method::GET, &path).send().await;
+    let refused = shop.ask(Method::GET, &path).send().await;
     refused.refused(503, "BUSY");
     assert_eq!(refused.header("retry-after"), "10");
     // Everything else goes on.
-    hold(&server, &show_id, "ada", &["A-1"]).await;
+    hold(&shop, &show_id, "ada", &["A-1"]).await;
 }

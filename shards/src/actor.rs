@@ -46,7 +46,7 @@ impl Actor for ShardActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.lanes[self.index].connect(ctx.address());
-        ctx.run_interval(Duration::from_millis(TICK_MS), |actor, ctx| actor.tick(ctx));
+        ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
     }
 }
 
@@ -54,7 +54,7 @@ impl Handler<Wake> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
-        self.guarded(|actor| actor.turn());
+        self.guarded(Self::turn);
         if self.has_more() {
             ctx.notify(Wake);
         }

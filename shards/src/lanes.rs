@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use usher_engine::Command;
 
 use crate::actor::{ShardActor, Wake};
-use crate::message::{Envelope, PeerMessage, Request};
+use crate::message::{Envelope, PeerMessage, Request, Unavailable};
 
 /// How many requests may wait in each lane of one shard.
 #[derive(Debug, Clone, Copy)]
@@ -85,15 +85,16 @@ impl Lanes {
         (lanes, ends)
     }
 
-    /// Hands a request in, or gives it back where its lane is full.
-    pub(crate) fn offer(&self, envelope: Envelope) -> Result<(), Envelope> {
+    /// Hands a request in; where its lane is full, nothing has happened.
+    pub(crate) fn offer(&self, envelope: Envelope) -> Result<(), Unavailable> {
         let lane = match lane_of(&envelope.request) {
             Lane::Money => &self.money,
             Lane::Buyers => &self.buyers,
             Lane::Control => &self.control,
         };
         lane.try_send(envelope).map_err(|error| match error {
-            TrySendError::Full(envelope) | TrySendError::Disconnected(envelope) => envelope,
+            TrySendError::Full(_) => Unavailable::Busy,
+            TrySendError::Disconnected(_) => Unavailable::Draining,
         })?;
         self.wake();
         Ok(())

@@ -237,9 +237,7 @@ impl Router {
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope { inventory: id, request, reply: Some(reply) };
         let owner = self.owner(id.partition());
-        if self.0.lanes[owner].offer(envelope).is_err() {
-            return Err(CallError::Unavailable(Unavailable::Busy));
-        }
+        self.0.lanes[owner].offer(envelope).map_err(CallError::Unavailable)?;
         match tokio::time::timeout(self.0.call_timeout, answer).await {
             Ok(Ok(reply)) => Ok(reply),
             // Dropped unanswered, or late: it may have happened or not.

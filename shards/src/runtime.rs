@@ -16,7 +16,7 @@ use crate::actor::ShardActor;
 use crate::clock::{Clock, GuardedClock};
 use crate::core::{Core, Partition, RefundOrder, Surroundings, publish_recovered};
 use crate::keeper::{self, Compactor, KeeperConfig};
-use crate::lanes::{LaneSizes, Lanes};
+use crate::lanes::{LaneEnds, LaneSizes, Lanes};
 use crate::recovery::{RecoveryError, SharedPlans, State};
 use crate::replica;
 use crate::route::Routes;
@@ -104,28 +104,14 @@ impl Runtime {
             refunds: refund_sender,
         };
         let mut cores = spread(&mut state, &around, config.shards, clock.as_ref());
-        for core in &mut cores {
-            core.give_time(recovery.given_back_ms);
-        }
+        cores.iter_mut().for_each(|core| core.give_time(recovery.given_back_ms));
         let shard_stats: Vec<Arc<ShardStats>> = cores.iter().map(|_| Arc::default()).collect();
-        let mut arbiters = Vec::new();
-        for ((core, ends), (index, stats)) in
-            cores.into_iter().zip(ends).zip(shard_stats.iter().enumerate())
-        {
-            let actor = ShardActor {
-                core,
-                ends,
-                index,
-                lanes: lanes.clone(),
-                clock: clock.clone(),
-                writer: writer.clone(),
-                stats: stats.clone(),
-                on_fatal: on_fatal.clone(),
-            };
-            let arbiter = Arbiter::new();
-            arbiter.spawn_fn(move || drop(actor.start()));
-            arbiters.push(arbiter);
-        }
+        let shared =
+            SharedByActors { lanes: lanes.clone(), clock, writer: writer.clone(), on_fatal };
+        let actors = cores.into_iter().zip(ends).zip(&shard_stats);
+        let arbiters =
+            actors.map(|((core, ends), stats)| shared.start(core, ends, stats.clone())).collect();
+
         let kept = config.keeper.generations_kept;
         let compactor = Compactor::new(writer.clone(), replica.clone(), snapshots, kept);
         let stop = Arc::new(AtomicBool::new(false));
@@ -144,11 +130,10 @@ impl Runtime {
             draining: AtomicBool::new(false),
             call_timeout: config.call_timeout,
         }));
-        let refunds = Some(refunds);
         Ok(Self {
             router,
             compactor,
-            refunds,
+            refunds: Some(refunds),
             arbiters,
             writer,
             writer_thread,
@@ -194,6 +179,33 @@ impl Runtime {
         for thread in [self.writer_thread, self.replica_thread] {
             drop(thread.join());
         }
+    }
+}
+
+/// What the actors of all shards share.
+struct SharedByActors {
+    lanes: Arc<Vec<Arc<Lanes>>>,
+    clock: Arc<dyn Clock>,
+    writer: WriterHandle,
+    on_fatal: OnFatal,
+}
+
+impl SharedByActors {
+    /// Starts one shard on a thread of its own.
+    fn start(&self, core: Core, ends: LaneEnds, stats: Arc<ShardStats>) -> Arbiter {
+        let actor = ShardActor {
+            index: core.index(),
+            core,
+            ends,
+            lanes: self.lanes.clone(),
+            clock: self.clock.clone(),
+            writer: self.writer.clone(),
+            stats,
+            on_fatal: self.on_fatal.clone(),
+        };
+        let arbiter = Arbiter::new();
+        arbiter.spawn_fn(move || drop(actor.start()));
+        arbiter
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use usher_engine::inventory::Goods;
-use usher_engine::{Command, InventoryId, Timestamp};
+use usher_engine::{Command, Inventory, InventoryId, Timestamp};
 
 use super::Core;
 use crate::message::Request;
@@ -118,10 +118,10 @@ impl Core {
             return;
         }
         self.loans_sent_at = self.now;
-        let lending = |inventory: &usher_engine::Inventory| matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty());
+        let lending = |inventory: &Inventory| matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty());
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
         let donors: Vec<_> =
-            inventories.filter(|inventory| lending(inventory)).map(|i| i.id()).collect();
+            inventories.filter(|inventory| lending(inventory)).map(Inventory::id).collect();
         for id in donors {
             if !self.leaving.contains_key(&id.partition()) {
                 self.resume(id);

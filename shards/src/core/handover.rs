@@ -5,7 +5,7 @@
 //! waits.
 
 use tokio::sync::oneshot;
-use usher_engine::{Command, InventoryId, PartitionId};
+use usher_engine::{Command, Inventory, InventoryId, PartitionId};
 
 use super::{Core, Partition};
 use crate::message::{Envelope, Handover, PeerMessage, Request};
@@ -35,10 +35,9 @@ impl Core {
     /// Gives live holds and unpaid orders back the time that a restart took from them.
     pub fn give_time(&mut self, ms: u64) {
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
-        let is_live = |inventory: &&usher_engine::Inventory| {
-            inventory.holds().any(|(_, hold)| hold.keeps_units())
-        };
-        let live: Vec<_> = inventories.filter(is_live).map(|inventory| inventory.id()).collect();
+        let is_live =
+            |inventory: &&Inventory| inventory.holds().any(|(_, hold)| hold.keeps_units());
+        let live: Vec<_> = inventories.filter(is_live).map(Inventory::id).collect();
         for id in live {
             self.execute(id, Command::ExtendHolds { ms }, None);
         }

@@ -266,6 +266,12 @@ impl Core {
         self.recorded == self.durable && self.batch.entries.is_empty() && self.waiting.is_empty()
     }
 
+    /// Which shard this is.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// Partitions owned now.
     #[must_use]
     pub fn partition_count(&self) -> usize {

@@ -24,7 +24,7 @@ pub(super) struct ViewUpdate {
 
 #[derive(Debug)]
 enum Part {
-    House { face: Option<Face>, seats: Option<SeatChanges> },
+    House { face: Option<Arc<Face>>, seats: Option<SeatChanges> },
     Segment { pool: u16, segment: u16, figures: SegmentFigures },
 }
 
@@ -116,10 +116,8 @@ fn house_part(inventory: &mut Inventory, view: &ShowView) -> Part {
         Goods::Nothing | Goods::Stock(_) => None,
     };
     let told = view.face().terms_version;
-    let face = face_of(inventory).filter(|face| {
-        // A change of schedule alone concerns no reader.
-        face.terms_version != told
-    });
+    // A change of schedule alone concerns no reader.
+    let face = face_of(inventory).filter(|face| face.terms_version != told).map(Arc::new);
     Part::House { face, seats }
 }
 

@@ -1,3 +1,7 @@
+//! What the replica serves, after records that a journal really has.
+
+#![allow(clippy::needless_pass_by_value, reason = "calls in tests read better with values")]
+
 //! The copy's lists and counts, over a small show that is sold by hand into a journal in memory.
 
 use std::collections::HashMap;
@@ -79,16 +83,16 @@ impl Sale {
             now: Timestamp(1_000_000),
             _dir: dir,
         };
-        sale.run(HOUSE, Command::CreateShow(Box::new(new_show())));
-        sale.run(HOUSE, Command::MoveSale(SaleMove::Open));
+        sale.run(HOUSE, &Command::CreateShow(Box::new(new_show())));
+        sale.run(HOUSE, &Command::MoveSale(SaleMove::Open));
         sale
     }
 
     /// Carries a command out, with its news for segments; loans are left on their way.
-    fn run(&mut self, id: InventoryId, command: Command) -> Outcome {
+    fn run(&mut self, id: InventoryId, command: &Command) -> Outcome {
         self.now = self.now.plus_ms(1);
         let inventory = self.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
-        let decision = inventory.execute(&command, self.now);
+        let decision = inventory.execute(command, self.now);
         if !decision.events.is_empty() {
             inventory.apply(&decision.events, self.now);
             let mut payload = Vec::new();
@@ -102,7 +106,7 @@ impl Sale {
         let tells = decision.effects.contains(&Effect::TellSegments);
         for terms in self.inventories[&id].segment_terms().into_iter().filter(|_| tells) {
             let to = InventoryId::segment(SHOW, terms.pool, terms.segment);
-            self.run(to, Command::SetTerms(Box::new(terms)));
+            self.run(to, &Command::SetTerms(Box::new(terms)));
         }
         decision.outcome
     }
@@ -110,7 +114,7 @@ impl Sale {
     #[track_caller]
     fn done(&mut self, id: InventoryId, command: Command) -> HoldNo {
         use usher_engine::Subject::{Hold, Order, Payment, Show, Ticket};
-        match self.run(id, command) {
+        match self.run(id, &command) {
             Outcome::Done { subject, .. } => match subject {
                 Hold(no) | Order(no) | Payment(no, _) | Ticket(no, _) => no,
                 Show => HoldNo(0),

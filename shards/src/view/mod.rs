@@ -133,8 +133,8 @@ impl ShowView {
         })
     }
 
-    pub(crate) fn set_face(&self, face: Face) {
-        *self.face.write().expect("no panic while a face is set") = Arc::new(face);
+    pub(crate) fn set_face(&self, face: Arc<Face>) {
+        *self.face.write().expect("no panic while a face is set") = face;
     }
 
     pub(crate) fn announce(&self, version: u64) {

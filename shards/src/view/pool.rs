@@ -111,7 +111,7 @@ impl SegmentBoard {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
             let cells = self.cells.each_ref().map(|cell| cell.load(Ordering::Acquire));
-            if before % 2 == 0 && self.sequence.load(Ordering::Acquire) == before {
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Acquire) == before {
                 let [available, held, sold, blocked, in_transit, rest @ ..] = cells;
                 let [gains, terms_version, version, withdrawn] = rest;
                 return SegmentFigures {

@@ -147,7 +147,7 @@ impl SeatBoard {
     fn read_whole<T>(&self, read: impl Fn() -> T) -> T {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
-            if before % 2 == 0 {
+            if before.is_multiple_of(2) {
                 let value = read();
                 if self.sequence.load(Ordering::Acquire) == before {
                     return value;

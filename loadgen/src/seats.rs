@@ -112,7 +112,7 @@ impl Board {
         Ok(())
     }
 
-    /// Seats that were somebody else's.
+    /// Strikes seats off that were somebody else's, as a refusal said.
     pub fn taken(&mut self, seats: &[ProblemSeat]) {
         for seat in seats {
             if let Some(index) = self.index_by_id.get(seat.seat_id.as_str()) {
@@ -121,12 +121,13 @@ impl Board {
         }
     }
 
-    /// Chooses up to `quantity` free seats side by side, and marks them as taken in this view.
+    /// Chooses up to `quantity` seats side by side that this view has as free. They stay free in
+    /// it: nobody else in front of the picture sees a choice before the next map.
     ///
     /// `dart` is the buyer's, from 0 to 1; `skew` is how strongly buyers prefer the first seats of
     /// the plan: 1 is not at all. Fewer seats come where the dart hit a gap, none where nothing is
     /// free.
-    pub fn choose(&mut self, dart: f64, skew: f64, quantity: u32) -> Vec<String> {
+    pub fn choose(&self, dart: f64, skew: f64, quantity: u32) -> Vec<String> {
         if self.free_count == 0 {
             return Vec::new();
         }
@@ -143,9 +144,6 @@ impl Board {
         let left: Vec<_> = left.take(missing).collect();
         chosen.extend(left);
         chosen.sort_unstable();
-        for seat in &chosen {
-            self.take(*seat);
-        }
         chosen.iter().map(|seat| self.ids[*seat as usize].to_string()).collect()
     }
 
@@ -190,16 +188,24 @@ mod tests {
         board
     }
 
+    fn strike(board: &mut Board, seats: &[String]) {
+        let seat = |id: &String| ProblemSeat { seat_id: id.clone(), status: None };
+        board.taken(&seats.iter().map(seat).collect::<Vec<_>>());
+    }
+
     #[test]
     fn seats_are_chosen_side_by_side_within_a_row() {
         let mut free = vec![true; 80];
         free[2] = false;
         let mut board = board(&free);
         assert_eq!((board.free(), board.version()), (79, 7));
-        assert_eq!(board.choose(0.0, 2.0, 3), ["s01-A-1", "s01-A-2"], "a gap ends it");
+        let first = board.choose(0.0, 2.0, 3);
+        assert_eq!(first, ["s01-A-1", "s01-A-2"], "a gap ends it");
+        assert_eq!(board.choose(0.0, 2.0, 3), first, "a choice is seen by nobody else");
+        strike(&mut board, &first);
         assert_eq!(board.choose(0.0, 2.0, 2), ["s01-A-4", "s01-A-5"]);
         // The last seat of a row takes its neighbours to the left, not those of the next row.
-        let end_of_row = (40.0 - 5.0 - 0.5) / f64::from(board.free());
+        let end_of_row = 36.5 / f64::from(board.free());
         assert_eq!(board.choose(end_of_row, 1.0, 3), ["s01-A-38", "s01-A-39", "s01-A-40"]);
         assert_eq!(board.choose(0.999_999, 1.0, 1), ["s01-B-40"]);
     }
@@ -210,6 +216,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for turn in 0_u32.. {
             let seats = board.choose(f64::from(turn % 97) / 97.0, 2.0, turn % 6 + 1);
+            strike(&mut board, &seats);
             if seats.is_empty() {
                 break;
             }

@@ -50,6 +50,8 @@ fn a_rush_sells_every_seat_and_its_audit_is_clean() {
         assert!(text.contains("audit of show s: clean"), "{text}");
         let failed: u64 = result.steps.values().map(|step| step.failed).sum();
         assert_eq!(failed, 0, "{text}");
+        let collisions = result.steps[&Step::Hold].refusals.get("409 SEAT_UNAVAILABLE");
+        assert_eq!(collisions.is_some(), choose == "exact", "only buyers collide: {text}");
     }
 }
 

@@ -41,7 +41,7 @@ async fn exact(world: &World, buyer: &mut Buyer, mut since: Instant) -> Result<H
     let Some(board) = &world.board else { return Err(JourneyEnd::Failed) };
     for turn in 0..world.habits.hold_tries_max {
         let dart = buyer.dart();
-        let seats = board.borrow_mut().choose(dart, world.habits.skew, buyer.quantity);
+        let seats = board.borrow().choose(dart, world.habits.skew, buyer.quantity);
         if seats.is_empty() {
             return Err(JourneyEnd::SoldOut);
         }

@@ -11,7 +11,8 @@
 //! - a response may gain fields, so its types accept what they do not know.
 //!
 //! ```text
-//!   buyers      /api/v1      shows, seats, holds, orders, tickets, check-ins
+//!   buyers      /api/v1      shows, seats, holds, orders
+//!   tickets     /api/v1      tickets, check-ins, keys
 //!   payments    /api/v1      starting a payment, the provider's callback
 //!   organisers  /admin/v1    plans, shows, what is on sale, reports, the counter
 //!   operators   /ops/v1      shards, partitions, snapshots, audit, history
@@ -27,9 +28,11 @@ pub mod payments;
 pub mod plan;
 pub mod problem;
 pub mod seatmap;
+pub mod tickets;
 
 pub use buyers::*;
 pub use operators::*;
 pub use organisers::*;
 pub use payments::*;
 pub use problem::*;
+pub use tickets::*;

@@ -244,7 +244,7 @@ pub struct AuditAnswer {
     pub double_sold: Vec<String>,
     /// Orders that are paid and have neither tickets nor a refund due.
     pub paid_without_ticket: Vec<String>,
-    /// What the owners say, each at a version of its own at about the time of `atSequence`; each was
+    /// What the owners say, each at a version of its own at about the time of `atSequence`, and
     /// compared with the journal at that very version.
     pub live: Counts,
     /// Everything else that does not add up, in words.

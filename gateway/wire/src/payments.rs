@@ -71,10 +71,7 @@ impl CallbackRequest {
         status: PaymentStatus,
         amount_cents: u64,
     ) -> String {
-        format!(
-            "{payment_id}\n{order_id}\n{}\n{amount_cents}",
-            status.as_str()
-        )
+        format!("{payment_id}\n{order_id}\n{}\n{amount_cents}", status.as_str())
     }
 }
 

@@ -1,8 +1,6 @@
-//! What the replica serves, after records that a journal really has.
+//! The copy's lists and counts, over a small show that is sold by hand into a journal in memory.
 
 #![allow(clippy::needless_pass_by_value, reason = "calls in tests read better with values")]
-
-//! The copy's lists and counts, over a small show that is sold by hand into a journal in memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -145,7 +145,11 @@ pub(super) async fn mine(
     })?;
     let page = Page::check(page, size)?;
     let buyer = ids::buyer_id(&user_id);
-    let list = app.router.replica().ask(move |replica| list(replica, buyer, page)).await?;
+    let asked = app.router.replica().ask(move |replica| list(replica, buyer, page));
+    // After a start the replica has to read what there is before it answers anything.
+    let late = |_| ApiError::new(Code::Busy).detail("the list is not ready yet").retry_after(5);
+    let list =
+        tokio::time::timeout(app.config.http.request_timeout, asked).await.map_err(late)??;
     let mut orders = Vec::with_capacity(list.orders.len());
     for (inventory, number, hold, version) in &list.orders {
         let view = lookup::show_of(&app, *inventory)?;

@@ -5,7 +5,7 @@
 //! HEAD becomes GET before routing; the HTTP layer leaves the body out.
 
 use super::problem::{ApiError, Code};
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -26,10 +26,15 @@ pub async fn as_problem<B: MessageBody + 'static>(
         let error = ApiError::new(Code::UriTooLong).limit(URI_BYTES_MAX as u64);
         return Ok(request.into_response(error.error_response()).map_into_right_body());
     }
-    if request.method() == Method::HEAD {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
         request.head_mut().method = Method::GET;
     }
     let response = next.call(request).await?;
+    if is_head && response.response().body().size() == BodySize::Stream {
+        // An event stream ends with its reader, and nobody reads the body of a HEAD.
+        return Ok(response.map_body(|_, _| EitherBody::right(BoxBody::new(()))));
+    }
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || says_why(&response) {
         return Ok(response.map_into_left_body());

@@ -266,3 +266,75 @@ async fn the_states_of_an_order_are_streamed_until_the_last() {
     use usher_wire::OrderStatus::{Paying, PendingPay, Ticketed};
     assert_eq!(states, [PendingPay, Paying, Ticketed]);
 }
+
+/// Where a client goes away.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    /// In the middle of its request.
+    Sending,
+    /// With its request sent.
+    Sent,
+    /// A moment later, with a reset.
+    Reset,
+    /// When the answer begins to come.
+    Reading,
+}
+
+#[actix_web::test]
+async fn a_client_that_goes_away_and_comes_back_has_one_hold() {
+    const CLIENTS: usize = 1_000;
+    let shop = Shop::open();
+    let plan_id = shop.add_plan(&plan("Hall", 26, 40)).await;
+    let show_id = shop.open_show(&show("rush", Some(&plan_id), &json!([]))).await;
+    let leavings = [Leaving::Sending, Leaving::Sent, Leaving::Reset, Leaving::Reading];
+    let mut holds = std::collections::BTreeSet::new();
+    for group in (0..CLIENTS).collect::<Vec<_>>().chunks(50) {
+        let gone = group.iter().map(|&n| go_away(&shop, &show_id, n, leavings[n % leavings.len()]));
+        futures_util::future::join_all(gone).await;
+        for &n in group {
+            let path = format!("/api/v1/shows/{show_id}/holds");
+            let ask = shop.ask(Method::POST, &path).key(&format!("key-{n}"));
+            let hold = ask.json(&one_seat(n)).send().await.expect(201);
+            assert!(holds.insert(hold["holdId"].to_string()), "{n} shares a hold");
+        }
+    }
+    // What was sent and never asked for again would be one hold too many.
+    let map = shop.get(&format!("/api/v1/shows/{show_id}/seats")).await;
+    let seats = map["seats"].as_array().expect("seats");
+    let held = seats.iter().filter(|seat| seat["status"] == "HELD").count();
+    assert_eq!((held, holds.len()), (CLIENTS, CLIENTS));
+}
+
+fn one_seat(client: usize) -> Value {
+    json!({"userId": format!("user-{client}"), "bestAvailable": {"quantity": 1}})
+}
+
+/// Asks for a hold and does not stay for the answer.
+async fn go_away(shop: &Shop, show_id: &str, client: usize, leaving: Leaving) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = shop.url.strip_prefix("http://").expect("plain HTTP");
+    let body = one_seat(client).to_string();
+    let request = format!(
+        "POST /api/v1/shows/{show_id}/holds HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Type: application/json\r\nIdempotency-Key: key-{client}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = tokio::net::TcpStream::connect(address).await.expect("connected");
+    let sent = match leaving {
+        Leaving::Sending => &request[..request.len() - 5],
+        Leaving::Sent | Leaving::Reset | Leaving::Reading => &request[..],
+    };
+    socket.write_all(sent.as_bytes()).await.expect("written");
+    match leaving {
+        Leaving::Sending | Leaving::Sent => {}
+        Leaving::Reset => {
+            let wait = std::time::Duration::from_micros(100 * (client as u64 % 20));
+            tokio::time::sleep(wait).await;
+            socket.set_zero_linger().expect("a socket");
+        }
+        Leaving::Reading => {
+            socket.read_u8().await.expect("an answer begins");
+        }
+    }
+}

@@ -227,3 +227,22 @@ async fn streams_are_bounded_in_number() {
     // Everything else goes on.
     hold(&shop, &show_id, "ada", &["A-1"]).await;
 }
+
+#[actix_web::test]
+async fn a_stream_is_not_packed_and_a_head_of_one_ends() {
+    let shop = Shop::open_with(&["--streams-max", "1"]);
+    let show_id = shop.seated("hamlet").await;
+    let path = format!("/api/v1/shows/{show_id}/seats/stream");
+    for _ in 0..3 {
+        let head = shop.ask(Method::HEAD, &path).send().await;
+        assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
+        // On the same connection, which must be free again, and so must be the stream's place.
+        assert_eq!(shop.get("/api/v1/keys").await["keys"][0]["kty"], "OKP");
+    }
+    let ask = shop.ask(Method::GET, &path).header("accept-encoding", "gzip, br");
+    let mut stream = ask.stream().await;
+    assert_eq!(stream.headers()["content-encoding"], "identity");
+    let first = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await;
+    let first = first.expect("at once").expect("read").expect("bytes");
+    assert!(first.starts_with(b"retry: "), "{first:?}");
+}

@@ -7,6 +7,7 @@
 
 use crate::app::App;
 use crate::config::{LogConfig, LogFormat};
+use crate::operators::gauges;
 use crate::server::lifecycle::Stage;
 use actix_web::dev::ServiceResponse;
 use anyhow::Context as _;
@@ -165,6 +166,7 @@ const GAUGES: &[(&str, &str)] = &[
 ];
 
 fn describe() {
+    gauges::describe();
     for (name, words) in COUNTERS {
         metrics::describe_counter!(*name, *words);
     }

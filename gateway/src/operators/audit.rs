@@ -1,4 +1,5 @@
-//! Whether everything adds up: counted afresh from snapshot and journal, beside what owners believe.
+//! Whether everything adds up: counted afresh from snapshot and journal, beside what owners
+//! believe.
 //!
 //! A live show never stands still, so the two are compared where they can be: each owner is asked
 //! first and says its version, then the replica counts that inventory afresh as of that very
@@ -30,7 +31,8 @@ const TRIES_MAX: usize = 8;
     security(("operator" = [])), params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = AuditAnswer, description = "What was found"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, show_id: Path<String>) -> Result<HttpResponse, ApiError> {

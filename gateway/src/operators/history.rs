@@ -1,8 +1,8 @@
 //! What happened, in order: answers "why was I refused?".
 //!
-//! Refusals are in no journal, since a sold-out flood must cost no disk. But a refusal has a reason,
-//! and that is recorded: somebody else's hold on the seat, the buyer's own holds, a pause, the end
-//! of a hold. So what concerns the whole show is told with everything that is asked for.
+//! Refusals are in no journal, since a sold-out flood must cost no disk. But a refusal has a
+//! reason, and that is recorded: somebody else's hold on the seat, the buyer's own holds, a pause,
+//! the end of a hold. So what concerns the whole show is told with everything that is asked for.
 
 use crate::app::App;
 use crate::buyers::{checks, holds, lookup};
@@ -48,9 +48,12 @@ pub(super) struct HistoryQuery {
     params(("showId" = String, Path, description = "The show"), HistoryQuery),
     responses(
         (status = 200, body = HistoryAnswer, description = "The newest 1000 records that match"),
-        (status = 400, body = Problem, description = "A parameter is wrong", content_type = "application/problem+json"),
-        (status = 404, body = Problem, description = "There is no such show or hold", content_type = "application/problem+json"),
-        (status = 422, body = Problem, description = "There is no such seat", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A parameter is wrong",
+         content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "There is no such show or hold",
+         content_type = "application/problem+json"),
+        (status = 422, body = Problem, description = "There is no such seat",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(

@@ -8,11 +8,13 @@
 //!   audit.rs       counted afresh from the journal, beside what owners believe
 //!   history.rs     what happened to a seat, a hold, a user; words.rs puts it into words
 //!   live.rs        asking all owners of a show
+//!   gauges.rs      metrics over all shows
 //! ```
 //!
 //! Health and metrics are in `server/health.rs`: they need no key.
 
 mod audit;
+pub(crate) mod gauges;
 mod history;
 mod live;
 mod partitions;

@@ -16,8 +16,10 @@ use usher_wire::{MoveAnswer, MoveRequest, Problem};
     params(("partition" = u16, Path, description = "Its number, 0 to 4095")),
     responses(
         (status = 200, body = MoveAnswer, description = "It is there"),
-        (status = 404, body = Problem, description = "There is no such partition or shard", content_type = "application/problem+json"),
-        (status = 504, body = Problem, description = "Somebody else moves it, or it takes too long", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "There is no such partition or shard",
+         content_type = "application/problem+json"),
+        (status = 504, body = Problem, description = "Somebody else moves it, or it takes too long",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn move_to(

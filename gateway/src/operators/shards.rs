@@ -42,7 +42,8 @@ pub(super) async fn list(app: Data<App>) -> Result<HttpResponse, ApiError> {
     security(("operator" = [])), params(("shard" = u32, Path, description = "Its number, from 0")),
     responses(
         (status = 200, body = ShardStatus, description = "How it does"),
-        (status = 404, body = Problem, description = "There is no such shard", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "There is no such shard",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, shard: Path<String>) -> Result<HttpResponse, ApiError> {

@@ -23,7 +23,8 @@ const EXTEND_SECONDS_MAX: u32 = 3_600;
     security(("operator" = [])), params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = ShowStatus, description = "How it does"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn status(
@@ -83,7 +84,8 @@ pub(super) async fn resume(
     params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = ExtendHoldsAnswer, description = "How many there are"),
-        (status = 400, body = Problem, description = "Not 1 to 3600 seconds", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "Not 1 to 3600 seconds",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn extend_holds(

@@ -24,7 +24,8 @@ const DIRECTORY_CHARS_MAX: usize = 1_024;
     security(("operator" = [])),
     responses(
         (status = 200, body = SnapshotAnswer, description = "It is written"),
-        (status = 503, body = Problem, description = "The disk is nearly full", content_type = "application/problem+json"),
+        (status = 503, body = Problem, description = "The disk is nearly full",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn compact(app: Data<App>) -> Result<HttpResponse, ApiError> {
@@ -46,8 +47,10 @@ pub(super) async fn compact(app: Data<App>) -> Result<HttpResponse, ApiError> {
     security(("operator" = [])), request_body = Option<BackupRequest>,
     responses(
         (status = 200, body = BackupAnswer, description = "It is written"),
-        (status = 400, body = Problem, description = "Not below `backups`, or not empty", content_type = "application/problem+json"),
-        (status = 503, body = Problem, description = "The disk is nearly full", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "Not below `backups`, or not empty",
+         content_type = "application/problem+json"),
+        (status = 503, body = Problem, description = "The disk is nearly full",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn back_up(

@@ -29,8 +29,10 @@ use usher_wire::{CounterSaleRequest, Order, Problem};
     responses(
         (status = 201, body = Order, description = "Sold, with its tickets",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was sold", content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again", content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, description = "Nothing was sold",
+         content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, description = "Try again",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn sell(

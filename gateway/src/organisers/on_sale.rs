@@ -29,9 +29,12 @@ const SEATS_NAMED_MAX: usize = 100_000;
     params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = PutOnSaleAnswer, description = "What this puts on sale"),
-        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "Too many batches wait for their time", content_type = "application/problem+json"),
-        (status = 422, body = Problem, description = "There is no such seat, section or stock", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "Too many batches wait for their time",
+         content_type = "application/problem+json"),
+        (status = 422, body = Problem, description = "There is no such seat, section or stock",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn put(

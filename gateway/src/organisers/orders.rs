@@ -49,7 +49,8 @@ pub(super) struct OrdersQuery {
     params(("showId" = String, Path, description = "The show"), OrdersQuery),
     responses(
         (status = 200, body = OrganiserOrdersPage, description = "One page of them"),
-        (status = 400, body = Problem, description = "A parameter is wrong", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A parameter is wrong",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(

@@ -17,8 +17,10 @@ use usher_wire::{PlanCategoryCount, PlanCreated, Problem};
     responses(
         (status = 201, body = PlanCreated, description = "The plan is kept",
          headers(("Location" = String))),
-        (status = 413, body = Problem, description = "Too large", content_type = "application/problem+json"),
-        (status = 422, body = Problem, description = "It is no plan; `pointer` says where", content_type = "application/problem+json"),
+        (status = 413, body = Problem, description = "Too large",
+         content_type = "application/problem+json"),
+        (status = 422, body = Problem, description = "It is no plan; `pointer` says where",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn add(app: Data<App>, document: RawBody) -> Result<HttpResponse, ApiError> {

@@ -22,8 +22,10 @@ const REASON_CHARS_MAX: usize = 500;
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 200, body = RefundAnswer, description = "The money goes back"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "It is not sold", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "It is not sold",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn refund(

@@ -16,7 +16,8 @@ use usher_wire::{Problem, ReportLine, ShowReport};
     security(("organiser" = [])), params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = ShowReport, description = "The report, as of `atSequence`"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(app: Data<App>, show_id: Path<String>) -> Result<HttpResponse, ApiError> {

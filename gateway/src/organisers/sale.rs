@@ -17,7 +17,8 @@ use usher_wire::{Problem, SaleStateAnswer};
     security(("organiser" = [])), params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = SaleStateAnswer, description = "The sale as it is now"),
-        (status = 404, body = Problem, description = "None has this id", content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "None has this id",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn open(app: Data<App>, show_id: Path<String>) -> Result<HttpResponse, ApiError> {
@@ -53,7 +54,8 @@ pub(super) async fn resume(
     security(("organiser" = [])), params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = SaleStateAnswer, description = "The sale as it is now"),
-        (status = 409, body = Problem, description = "It was never opened", content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "It was never opened",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn close(app: Data<App>, show_id: Path<String>) -> Result<HttpResponse, ApiError> {

@@ -24,9 +24,12 @@ use super::form::{self, Withdrawal};
     security(("organiser" = [])), request_body = ShowRequest,
     responses(
         (status = 201, body = Show, description = "The show", headers(("Location" = String))),
-        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which", content_type = "application/problem+json"),
-        (status = 404, body = Problem, description = "There is no such plan", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "The show id is taken", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which",
+         content_type = "application/problem+json"),
+        (status = 404, body = Problem, description = "There is no such plan",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "The show id is taken",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn create(
@@ -56,8 +59,10 @@ pub(super) async fn create(
     params(("showId" = String, Path, description = "The show")),
     responses(
         (status = 200, body = Show, description = "The show as it is now"),
-        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which", content_type = "application/problem+json"),
-        (status = 409, body = Problem, description = "So many are sold or held already", content_type = "application/problem+json"),
+        (status = 400, body = Problem, description = "A field is wrong; `pointer` says which",
+         content_type = "application/problem+json"),
+        (status = 409, body = Problem, description = "So many are sold or held already",
+         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn change(

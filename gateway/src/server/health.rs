@@ -5,6 +5,7 @@
 
 use super::lifecycle::Stage;
 use crate::app::App;
+use crate::operators::gauges;
 use crate::telemetry;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Data, ServiceConfig};
@@ -57,6 +58,7 @@ pub async fn ready(app: Data<App>) -> impl Responder {
 )]
 pub async fn metrics(app: Data<App>) -> impl Responder {
     telemetry::gauge_runtime(&app);
+    gauges::set(&app).await;
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body(app.metrics.render())

@@ -63,6 +63,12 @@ fn shards_and_shows_are_where_they_are_said_to_be() {
         assert!(partitions.contains(&one["partition"]), "{one}");
         assert_eq!(shard["showIds"], json!(["hamlet"]));
     }
+    let metrics = office.server().get_ops("/metrics");
+    let metrics = String::from_utf8(metrics.body).expect("text");
+    for line in ["usher_shows 1", "usher_units{status=\"sold\"} 2"] {
+        assert!(metrics.contains(&format!("\n{line}\n")), "{line} is not in {metrics}");
+    }
+    assert!(metrics.contains("\nusher_units{status=\"available\"} 78\n"), "{metrics}");
     for path in ["/shards/2", "/shards/-1", "/shards/x"] {
         office.ops("GET", path, &NOTHING).is_problem(404, "UNKNOWN_SHARD", None);
     }

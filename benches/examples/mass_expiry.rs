@@ -33,8 +33,7 @@ fn now_ms() -> u64 {
 }
 
 fn start(dir: &std::path::Path, plan: Arc<SeatPlan>) -> Runtime {
-    let (journal, _) =
-        SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
+    let (journal, _) = SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
     let config = RuntimeConfig {
         // One shard, so that the others cannot escape to another thread.
         shards: 1,

@@ -26,7 +26,7 @@ fn argument(place: usize, default: u32) -> u32 {
     std::env::args().nth(place).map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn start(dir: &std::path::Path, shards: usize, seats: u32) -> Runtime {
+fn start(dir: &std::path::Path, shards: usize, plan: Arc<SeatPlan>) -> Runtime {
     let (journal, report) =
         SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
     println!("journal opened: {} records in {:?}", report.records, report.elapsed);
@@ -45,7 +45,7 @@ fn start(dir: &std::path::Path, shards: usize, seats: u32) -> Runtime {
     let storage = Storage {
         journal: Box::new(journal),
         snapshots: Arc::new(FileSnapshots::open(dir.join("snapshots"), 2).expect("snapshots")),
-        plans: Arc::new(OnePlan(stadium(seats))),
+        plans: Arc::new(OnePlan(plan)),
     };
     Runtime::start(config, storage, Arc::new(|why| panic!("{why}"))).expect("recovered")
 }
@@ -55,9 +55,10 @@ async fn main() {
     let (shards, in_flight, holds) = (argument(1, 1), argument(2, 256), argument(3, 400_000));
     let seats = holds.next_multiple_of(40);
     let dir = tempfile::tempdir().expect("a directory");
-    let runtime = start(dir.path(), shards as usize, seats);
+    let plan = stadium(seats);
+    let runtime = start(dir.path(), shards as usize, plan.clone());
     let router = runtime.router();
-    let create = Command::CreateShow(Box::new(new_show(stadium(seats), 0, 1)));
+    let create = Command::CreateShow(Box::new(new_show(plan.clone(), 0, 1)));
     router.organise(SHOW, create).await.expect("created");
     router.organise(SHOW, Command::MoveSale(SaleMove::Open)).await.expect("opened");
 
@@ -94,7 +95,7 @@ async fn main() {
     runtime.stop();
 
     let begun = Instant::now();
-    let runtime = start(dir.path(), shards as usize, seats);
+    let runtime = start(dir.path(), shards as usize, plan);
     let router = runtime.router();
     let recovery = router.recovery().clone();
     // Every seat is held, so the first acknowledged hold is a repeat of one of them.

@@ -35,6 +35,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng};
 use tokio::sync::mpsc;
 use usher_engine::command::TicketNonces;
+use usher_engine::hash::FixedHashMap;
 use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::wheel::{TimerId, Wheel};
@@ -104,8 +105,8 @@ pub struct Surroundings {
 pub struct Core {
     index: usize,
     around: Surroundings,
-    partitions: BTreeMap<PartitionId, Partition>,
-    handles: BTreeMap<InventoryId, Handle>,
+    partitions: FixedHashMap<PartitionId, Partition>,
+    handles: FixedHashMap<InventoryId, Handle>,
     wheel: Wheel<TimerKey>,
     now: Timestamp,
     /// Records written into batches so far, and how many of them are durable.
@@ -133,7 +134,7 @@ pub struct Core {
 /// What a shard keeps beside each inventory: nothing that could not be made again from it.
 #[derive(Debug, Default)]
 struct Handle {
-    timers: std::collections::HashMap<HoldNo, TimerId>,
+    timers: FixedHashMap<HoldNo, TimerId>,
     view: Option<Arc<ShowView>>,
 }
 
@@ -145,8 +146,8 @@ impl Core {
         Self {
             index,
             around,
-            partitions: BTreeMap::new(),
-            handles: BTreeMap::new(),
+            partitions: FixedHashMap::default(),
+            handles: FixedHashMap::default(),
             wheel: Wheel::new(now.0),
             now,
             recorded: 0,

@@ -330,6 +330,11 @@ pub(crate) struct LookArgs {
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = parse_duration,
           help_heading = "Browsing")]
     pub(crate) look: Duration,
+    /// Share of browsing buyers who do not have the plan in their cache and get all of it; the
+    /// others ask whether their copy is still good.
+    #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = parse_share,
+          help_heading = "Browsing")]
+    pub(crate) cold: f64,
     /// Readers of the seat map's stream, who stay for the whole run.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Browsing")]
     pub(crate) streams: u32,

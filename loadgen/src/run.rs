@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::{Context as _, anyhow};
+use hyper::header::HeaderValue;
 use usher_audit::{Entry, Record, Rules, Verdict, check};
 use usher_wire::{Show, ShowStatus};
 
-use crate::api::{Api, get};
+use crate::api::{Api, etag, get};
 use crate::choices::Crowd;
 use crate::clock::Clock;
 use crate::drive::{Load, Until, drive};
-use crate::http::{Address, Client, Manners, Outcome};
+use crate::http::{Address, Client, Manners, Outcome, Reply};
 use crate::meter::{Meter, Step};
 use crate::progress::{self, Goal};
 use crate::recorder::{self, Recorder};
@@ -78,6 +79,16 @@ pub enum ShowSource {
     New(NewShow, String),
 }
 
+/// What is there before the first buyer comes.
+#[derive(Default)]
+struct Found {
+    /// The house, where buyers choose their seats.
+    board: Option<Board>,
+    /// The ETag of its plan.
+    plan_tag: Option<HeaderValue>,
+    before: SoldBefore,
+}
+
 /// What is sold already, by kind; none where it cannot be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct SoldBefore {
@@ -100,9 +111,9 @@ pub async fn run(plan: RunPlan) -> anyhow::Result<RunResult> {
         key: key.clone(),
     });
     let show = find_show(&helper, &plan.show).await?;
-    let (board, before) = look_around(&plan, &helper, ops.as_ref(), &show).await?;
-    let capacity = capacity(plan.workload, &show);
-    let world = world(&plan, show, board, before)?;
+    let found = look_around(&plan, &helper, ops.as_ref(), &show).await?;
+    let (capacity, before) = (capacity(plan.workload, &show), found.before);
+    let world = world(&plan, show, found)?;
 
     let mut notes = drive_all(&plan, &world, &helper, ops.as_ref(), capacity, before).await;
     let seconds = world.meter.elapsed().as_secs_f64();
@@ -203,18 +214,19 @@ async fn look_around(
     helper: &Client,
     ops: Option<&Ops>,
     show: &Show,
-) -> anyhow::Result<(Option<Board>, SoldBefore)> {
-    let mut before = SoldBefore::default();
-    let mut board = None;
+) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    let before = &mut found.before;
     if let Some(plan_id) = &show.plan_id {
-        let bytes = bytes(helper, &format!("/api/v1/plans/{plan_id}")).await?;
-        let mut house = Board::new(&bytes).context("read the plan")?;
+        let reply = reply(helper, &format!("/api/v1/plans/{plan_id}")).await?;
+        found.plan_tag = etag(&reply.headers);
+        let mut house = Board::new(&reply.body).context("read the plan")?;
         background::refresh(helper, &show.show_id, &mut house)
             .await
             .map_err(|reason| anyhow!("read the seat map: {reason}"))?;
         before.seats = Some(house.sold().into());
         let chooses = plan.habits.choose == Choose::Exact;
-        board = (chooses && buys_seats(plan.workload)).then_some(house);
+        found.board = (chooses && buys_seats(plan.workload)).then_some(house);
     } else {
         before.seats = Some(0);
         let needs_seats = plan.workload == Workload::Rush;
@@ -230,14 +242,14 @@ async fn look_around(
             let of_kind = status.inventories.iter().filter(|one| (one.name == "seats") == seats);
             of_kind.map(|one| one.counts.sold).sum()
         };
-        before = SoldBefore { seats: Some(sold(true)), stock: Some(sold(false)) };
+        *before = SoldBefore { seats: Some(sold(true)), stock: Some(sold(false)) };
     }
-    Ok((board, before))
+    Ok(found)
 }
 
-async fn bytes(client: &Client, path: &str) -> anyhow::Result<bytes::Bytes> {
+async fn reply(client: &Client, path: &str) -> anyhow::Result<Reply> {
     match client.send(Step::Plan, &get(path.into())).await {
-        Outcome::Answered(reply) if reply.status == 200 => Ok(reply.body),
+        Outcome::Answered(reply) if reply.status == 200 => Ok(reply),
         Outcome::Answered(reply) => Err(anyhow!("GET {path}: {}", reply.status)),
         Outcome::Lost(reason) => Err(anyhow!("GET {path}: {reason}")),
     }
@@ -268,12 +280,8 @@ fn capacity(workload: Workload, show: &Show) -> u64 {
     }
 }
 
-fn world(
-    plan: &RunPlan,
-    show: Show,
-    board: Option<Board>,
-    before: SoldBefore,
-) -> anyhow::Result<Rc<World>> {
+fn world(plan: &RunPlan, show: Show, found: Found) -> anyhow::Result<Rc<World>> {
+    let before = found.before;
     let record_path = plan.out_dir.join("record.jsonl");
     let recorder = Recorder::create(&record_path)
         .with_context(|| format!("create {}", record_path.display()))?;
@@ -294,7 +302,8 @@ fn world(
         crowd: plan.crowd.clone(),
         habits: plan.habits.clone(),
         show,
-        board: board.map(RefCell::new),
+        plan_tag: found.plan_tag,
+        board: found.board.map(RefCell::new),
         run_id: plan.run_id.clone(),
         stopping: Cell::new(false),
         live_until_us: Cell::new(0),

@@ -102,7 +102,7 @@ pub async fn journey(
     };
     let end = match errand {
         Errand::Rush => rush::journey(world, &mut buyer, since).await,
-        Errand::Browse => browse::journey(world, &buyer, since).await,
+        Errand::Browse => browse::journey(world, &mut buyer, since).await,
         Errand::Stock => stock::journey(world, &mut buyer, since).await,
     };
     // Only journeys that got what they came for have a duration worth comparing.

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use usher_audit::Entry;
 use usher_wire::Show;
 
@@ -91,6 +92,8 @@ pub struct Habits {
     pub map_every: Duration,
     /// How long a browsing buyer looks at a map before the next.
     pub look: Duration,
+    /// The share of browsing buyers who do not have the plan in their cache.
+    pub cold_share: f64,
     /// How many readers of the seat map's stream there are beside the journeys.
     pub streams: u32,
 }
@@ -111,6 +114,8 @@ pub struct World {
     pub habits: Habits,
     /// The show as it was at the beginning.
     pub show: Show,
+    /// The ETag of the plan that most browsing buyers have in their cache.
+    pub plan_tag: Option<HeaderValue>,
     /// The house, where buyers choose seats themselves.
     pub board: Option<RefCell<Board>>,
     /// In front of every user id and key, so that two runs never share one.

@@ -197,6 +197,7 @@ impl Parts {
             ticket_wait_max: Duration::from_secs(60),
             map_every: Duration::from_millis(250),
             look: Duration::from_millis(200),
+            cold_share: 0.0,
             streams: 0,
         };
         if let Some(buy) = self.buy {
@@ -221,6 +222,7 @@ impl Parts {
         }
         if let Some(look) = self.look {
             habits.look = look.look;
+            habits.cold_share = look.cold;
             habits.streams = look.streams;
         }
         Ok(habits)

@@ -1,7 +1,7 @@
 //! Looking, and looking again: what most people do on a sale's first minute.
 //!
-//! Each look asks for as little as a good client would: the plan once, the map by its ETag, and
-//! after that only what changed. What comes back is checked: a map must be whole, and no version
+//! Each look asks for as little as a good client would: the plan only where it is not in the
+//! buyer's cache yet, the map by its ETag, and after that only what changed. What comes back is checked: a map must be whole, and no version
 //! may be older than one that this buyer has seen.
 
 use std::time::Instant;
@@ -13,14 +13,14 @@ use crate::api::{Answer, Fresh, etag};
 use crate::choices::Buyer;
 use crate::world::World;
 
-pub(super) async fn journey(world: &World, buyer: &Buyer, since: Instant) -> JourneyEnd {
+pub(super) async fn journey(world: &World, buyer: &mut Buyer, since: Instant) -> JourneyEnd {
     match look(world, buyer, since).await {
         Some(()) => JourneyEnd::Looked,
         None => JourneyEnd::Failed,
     }
 }
 
-async fn look(world: &World, buyer: &Buyer, since: Instant) -> Option<()> {
+async fn look(world: &World, buyer: &mut Buyer, since: Instant) -> Option<()> {
     let show_id = world.show_id();
     let Answer::Done(show) = world.api.show(since, show_id).await else { return None };
     let Some(plan_id) = &show.plan_id else {
@@ -33,16 +33,7 @@ async fn look(world: &World, buyer: &Buyer, since: Instant) -> Option<()> {
         }
         return Some(());
     };
-    let Answer::Done(Fresh::Body(plan)) = world.api.plan(Instant::now(), plan_id, None).await
-    else {
-        return None;
-    };
-    // A browser that comes back asks whether its copy is still good.
-    let tag = etag(&plan.headers);
-    let again = world.api.plan(Instant::now(), plan_id, tag.as_ref()).await;
-    if !matches!(again, Answer::Done(Fresh::Same)) {
-        world.meter.sample(|| format!("plan {plan_id} was sent again though it never changes"));
-    }
+    plan(world, buyer, plan_id).await?;
     let Answer::Done(Fresh::Body(map)) = world.api.map(Instant::now(), show_id, None).await else {
         return None;
     };
@@ -65,6 +56,20 @@ async fn look(world: &World, buyer: &Buyer, since: Instant) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Gets the plan, or asks whether the copy in the cache is still good; it always must be.
+async fn plan(world: &World, buyer: &mut Buyer, plan_id: &str) -> Option<()> {
+    let is_cold = buyer.dart() < world.habits.cold_share;
+    let tag = world.plan_tag.as_ref().filter(|_| !is_cold);
+    match (world.api.plan(Instant::now(), plan_id, tag).await, tag) {
+        (Answer::Done(Fresh::Body(_)), None) | (Answer::Done(Fresh::Same), Some(_)) => Some(()),
+        (Answer::Done(Fresh::Body(_)), Some(_)) => {
+            world.meter.sample(|| format!("plan {plan_id} was sent again though it never changes"));
+            None
+        }
+        _ => None,
+    }
 }
 
 fn version_of(world: &World, map: &[u8]) -> Option<u64> {

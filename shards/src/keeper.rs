@@ -13,7 +13,7 @@ use usher_persistence::plans::PlanStore;
 use usher_persistence::{JournalError, SnapshotError, SnapshotInfo, Snapshots, free_bytes};
 
 use crate::replica::{ReplicaError, ReplicaHandle};
-use crate::writer::{WriterHandle, WriterMessage};
+use crate::writer::{GROUP_BYTES_MAX, WriterHandle, WriterMessage};
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct KeeperConfig {
     /// The data directory; its file system is watched.
     pub data_dir: PathBuf,
-    /// Free bytes below which writes are refused.
+    /// Free bytes, beside two groups of records and a snapshot, below which writes are refused.
     pub reserve_bytes: u64,
     /// Journal bytes after which a snapshot is written and the journal rotated.
     pub compact_after_bytes: u64,
@@ -123,15 +123,26 @@ impl Compactor {
     }
 }
 
-/// Starts the keeper's thread; it ends soon after `stop` is set.
+/// Starts the keeper's thread; it ends soon after `stop` is set. What the start had to replay
+/// counts as growth, or a server that is restarted often would never compact.
 pub(crate) fn start(
     config: KeeperConfig,
     compactor: Compactor,
     disk_full: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
+    replayed_bytes: u64,
 ) -> JoinHandle<()> {
     let thread = std::thread::Builder::new().name("usher-keeper".into());
-    let mut keeper = Keeper { config, compactor, disk_full, compacted_at_bytes: 0 };
+    let snapshots = compactor.snapshots.list().unwrap_or_default();
+    let snapshot_bytes = snapshots.first().map_or(0, |newest| newest.bytes);
+    let mut keeper = Keeper {
+        config,
+        compactor,
+        disk_full,
+        written_at_compaction: 0,
+        replayed_bytes,
+        snapshot_bytes,
+    };
     let run = move || {
         while !stop.load(Ordering::Relaxed) {
             keeper.look_at_disk();
@@ -146,20 +157,27 @@ struct Keeper {
     config: KeeperConfig,
     compactor: Compactor,
     disk_full: Arc<AtomicBool>,
-    compacted_at_bytes: u64,
+    /// Journal bytes written since the start, as of the last compaction.
+    written_at_compaction: u64,
+    /// Journal bytes from before the start that no snapshot covers.
+    replayed_bytes: u64,
+    /// Size of the newest snapshot, as an estimate of the next.
+    snapshot_bytes: u64,
 }
 
 impl Keeper {
     fn look_at_disk(&self) {
+        // Two groups, a snapshot, and what is not ours to count.
+        let reserve_bytes =
+            self.config.reserve_bytes + 2 * GROUP_BYTES_MAX as u64 + self.snapshot_bytes;
         let is_full = match free_bytes(&self.config.data_dir) {
-            Ok(free) => free < self.config.reserve_bytes,
+            Ok(free) => free < reserve_bytes,
             Err(error) => {
                 tracing::warn!(%error, "cannot ask for free space");
                 return;
             }
         };
         if self.disk_full.swap(is_full, Ordering::Relaxed) != is_full {
-            let reserve_bytes = self.config.reserve_bytes;
             if is_full {
                 tracing::error!(reserve_bytes, "disk nearly full: writes are refused");
             } else {
@@ -169,13 +187,18 @@ impl Keeper {
     }
 
     fn compact_if_grown(&mut self) {
-        let bytes = self.compactor.writer.stats.figures().bytes;
-        if bytes - self.compacted_at_bytes < self.config.compact_after_bytes {
+        let written = self.compactor.writer.stats.figures().bytes;
+        let grown = self.replayed_bytes + written - self.written_at_compaction;
+        if grown < self.config.compact_after_bytes {
             return;
         }
-        self.compacted_at_bytes = bytes;
+        self.written_at_compaction = written;
+        self.replayed_bytes = 0;
         match self.compactor.compact() {
-            Ok(info) => tracing::info!(seq = info.covers.seq, bytes = info.bytes, "compacted"),
+            Ok(info) => {
+                self.snapshot_bytes = info.bytes;
+                tracing::info!(seq = info.covers.seq, bytes = info.bytes, "compacted");
+            }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "compaction failed; the journal keeps growing");

@@ -85,8 +85,10 @@ impl Runtime {
         let (mut state, mut recovery) =
             State::recover(snapshots.as_ref(), journal.reader().as_ref(), &*plans)?;
         let clock: Arc<dyn Clock> = Arc::new(GuardedClock::start(state.last_at));
-        let down_ms = clock.now().ms_since(state.last_at);
-        recovery.given_back_ms = down_ms.min(config.given_back_ms_max);
+        if state.covers.seq > 0 {
+            let down_ms = clock.now().ms_since(state.last_at);
+            recovery.given_back_ms = down_ms.min(config.given_back_ms_max);
+        }
         let directory = Arc::new(Directory::default());
         publish_state(&directory, &state);
 
@@ -116,8 +118,13 @@ impl Runtime {
         let compactor = Compactor::new(writer.clone(), replica.clone(), snapshots, kept);
         let stop = Arc::new(AtomicBool::new(false));
         let disk_full = around.disk_full.clone();
-        let keeper_thread =
-            keeper::start(config.keeper, compactor.clone(), disk_full.clone(), stop.clone());
+        let keeper_thread = keeper::start(
+            config.keeper,
+            compactor.clone(),
+            disk_full.clone(),
+            stop.clone(),
+            recovery.bytes,
+        );
         let router = Router(Arc::new(Inner {
             lanes,
             routes: around.routes.clone(),

@@ -18,7 +18,7 @@ use crate::stats::JournalStats;
 const SUBMISSIONS_MAX: usize = 1_024;
 
 /// A group stops growing here, in bytes.
-const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One record within a submission.
 #[derive(Debug, Clone)]

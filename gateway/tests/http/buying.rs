@@ -267,6 +267,58 @@ async fn the_states_of_an_order_are_streamed_until_the_last() {
     assert_eq!(states, [PendingPay, Paying, Ticketed]);
 }
 
+#[actix_web::test]
+async fn a_ticket_that_was_taken_back_does_not_admit() {
+    let shop = Shop::open_with(&["--sandbox-delay-ms", "1000"]);
+    let show_id = shop.seated("hamlet").await;
+    let order = buy(&shop, &show_id, "ada", &json!({"seatIds": ["A-1"]})).await;
+    let refund = format!("/admin/v1/orders/{}/refund", order.order_id);
+    let reason = json!({"reason": "the star is ill"});
+    let refund = shop.admin(Method::POST, &refund).key("refund").json(&reason).send().await;
+    assert!(refund.status < 300, "{}", refund.status);
+    let code = &order.tickets[0].ticket_code;
+    let page = format!("/api/v1/tickets/{code}");
+    let scan = json!({"ticketCode": code, "gate": "North"});
+    let scan = || shop.ask(Method::POST, "/api/v1/checkins").json(&scan).send();
+    // The provider takes a second to give the money back.
+    assert_eq!(shop.get(&page).await["status"], "REVOKED");
+    let rejected = scan().await.expect(200);
+    assert_eq!((&rejected["result"], &rejected["reason"]), (&json!("REJECTED"), &json!("REVOKED")));
+    shop.wait_for(&page, |ticket| ticket["status"] == "REFUNDED").await;
+    assert_eq!(scan().await.expect(200)["reason"], "REFUNDED");
+    // The seat is free again, and its next ticket is another one.
+    let next = buy(&shop, &show_id, "bob", &json!({"seatIds": ["A-1"]})).await;
+    assert_ne!(next.tickets[0].ticket_code, *code);
+}
+
+#[actix_web::test]
+async fn what_names_a_person_is_nowhere_on_the_disk_in_the_clear() {
+    let shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
+    buy(&shop, &show_id, "somebody@example.net", &json!({"seatIds": ["A-1"]})).await;
+    let mut files = 0;
+    let mut has_show = false;
+    let mut dirs = vec![shop.data_dir().to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).expect("readable") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&path).expect("readable");
+            let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            // What is public may be read, so that this test would see what is not.
+            has_show |= has("Großes Haus");
+            for private in ["Ada Lovelace", "ada@example.org", "somebody@example.net"] {
+                assert!(!has(private), "{} has {private}", path.display());
+            }
+        }
+    }
+    assert!(files > 3 && has_show);
+}
+
 /// Where a client goes away.
 #[derive(Debug, Clone, Copy)]
 enum Leaving {

@@ -66,6 +66,11 @@ impl Shop {
         self.url = format!("http://{}", server.public);
     }
 
+    /// Everything that the server keeps.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// Asks something of buyers' pages.
     pub(crate) fn ask(&self, method: Method, path: &str) -> Ask {
         let request = self.client.request(method, format!("{}{path}", self.url));

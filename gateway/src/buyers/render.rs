@@ -52,11 +52,6 @@ impl<'a> Holding<'a> {
         Self { ids, view, face: view.face(), route, hold, version }
     }
 
-    /// Where it lives.
-    pub fn route(&self) -> HoldRoute {
-        self.route
-    }
-
     /// The show's public id.
     pub fn show_id(&self) -> &str {
         &self.face.details.public_id

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Numbers are big-endian and the whole is base32 (Crockford's letters, lower case). The tag is
-//! SipHash-2-4 under a secret key over the kind's letter and all bytes before it. So a forged, mistyped
-//! or foreign id, or an id of another kind, is refused here without asking an owner, and nobody can
-//! guess a neighbour's id by counting. The tag is not what admits to a show: that is the ticket's
-//! nonce, which its owner compares, and its signature.
+//! SipHash-2-4 under a secret key over the kind's letter and all bytes before it. So a forged,
+//! mistyped or foreign id, or an id of another kind, is refused here without asking an owner, and
+//! nobody can guess a neighbour's id by counting. The tag is not what admits to a show: that is the
+//! ticket's nonce, which its owner compares, and its signature.
 //!
 //! An id says which inventory owns the thing, so any gateway routes it without a lookup.
 

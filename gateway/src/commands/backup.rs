@@ -1,6 +1,7 @@
 //! `usher backup` and `usher restore`.
 //!
-//! A running server makes its own backup; this asks it to. A stopped one's data is copied from here.
+//! A running server makes its own backup; this asks it to. A stopped one's data is copied from
+//! here.
 
 use super::{data_dir, data_dir_arg};
 use crate::config::secrets::read_private;

@@ -1,8 +1,8 @@
 //! Money comes and goes through a provider that is somebody else.
 //!
-//! [`PaymentProvider`] is all that Usher asks of one: begin a payment, give one back. What became of
-//! a payment it tells us by a signed callback ([`signature`]), whenever it likes and as often as it
-//! likes; the order's owner decides what that means.
+//! [`PaymentProvider`] is all that Usher asks of one: begin a payment, give one back. What became
+//! of a payment it tells us by a signed callback ([`signature`]), whenever it likes and as often as
+//! it likes; the order's owner decides what that means.
 
 pub mod refunds;
 pub mod signature;

@@ -5,10 +5,10 @@
 //!              1 × ops_listen  operators, metrics, health
 //! ```
 //!
-//! Everything that answers is made before anything is answered: what cannot work refuses to start. On
-//! SIGTERM readiness fails first, requests in flight finish, batches flush, and the process exits
-//! with 0. When the journal fails, nothing can be acknowledged any more, so the process exits at
-//! once and recovers from the disk at its next start.
+//! Everything that answers is made before anything is answered: what cannot work refuses to start.
+//! On SIGTERM readiness fails first, requests in flight finish, batches flush, and the process
+//! exits with 0. When the journal fails, nothing can be acknowledged any more, so the process exits
+//! at once and recovers from the disk at its next start.
 
 pub mod docs;
 pub mod health;

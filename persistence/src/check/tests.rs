@@ -1,3 +1,5 @@
+//! What verification, cutting, backup and restore do to real directories.
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

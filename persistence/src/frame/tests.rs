@@ -1,3 +1,5 @@
+//! The record frame as a table: what is whole, and what each kind of damage is called.
+
 use super::*;
 
 fn three() -> (Vec<u8>, Chain) {

@@ -1,3 +1,5 @@
+//! Faults on demand: what a journal in memory keeps, loses and refuses.
+
 use super::*;
 
 fn append(journal: &mut MemoryJournal, payloads: &[&[u8]]) -> Result<Appended, JournalError> {

@@ -1,3 +1,5 @@
+//! Sealing and opening contacts, and forgetting a buyer.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! The sled journal over restarts: torn tails, rotation, what recovery gives back.
+
 use std::ops::ControlFlow;
 
 use super::*;

@@ -67,13 +67,14 @@ fn files_stay_small() {
 
 #[test]
 fn lines_stay_short() {
+    // Texts and pictures would only be harder to read in pieces.
+    let may_be_long = |line: &str| line.contains(['"', '─', '│', '►']) || line.contains("://");
     check("lines stay short", |_, text| {
-        let long = text.lines().enumerate().find(|(_, line)| line.chars().count() > COLUMNS_MAX);
-        match long {
-            Some((n, line)) if !line.contains("http") && !line.trim_start().starts_with('"') => {
-                Err(format!("line {} has {} columns", n + 1, line.chars().count()))
-            }
-            _ => Ok(()),
+        let mut lines = text.lines().enumerate();
+        let is_long = |line: &str| line.chars().count() > COLUMNS_MAX && !may_be_long(line);
+        match lines.find(|(_, line)| is_long(line)) {
+            Some((n, line)) => Err(format!("line {} has {}", n + 1, line.chars().count())),
+            None => Ok(()),
         }
     });
 }

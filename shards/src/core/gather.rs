@@ -118,7 +118,10 @@ impl Core {
             return;
         }
         self.loans_sent_at = self.now;
-        let lending = |inventory: &Inventory| matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty());
+        let lending = |inventory: &Inventory| match inventory.goods() {
+            Goods::Stock(segment) => !segment.open_loans.is_empty(),
+            Goods::Nothing | Goods::Seats(_) => false,
+        };
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
         let donors: Vec<_> =
             inventories.filter(|inventory| lending(inventory)).map(Inventory::id).collect();

@@ -1,3 +1,5 @@
+//! Snapshots on disk: whole ones, torn ones, and which is used.
+
 use super::*;
 
 fn write(store: &FileSnapshots, seq: u64, sections: &[(u16, u64, &[u8])]) -> SnapshotInfo {

@@ -13,25 +13,7 @@ const POINTS_MAX: usize = 300;
 /// Steps that are drawn as lines of their own; a plot with more says less.
 const STEP_LINES_MAX: usize = 8;
 
-const STYLE: &str = "\
-:root{--bg:#fcfcfb;--fg:#1d1d1b;--dim:#6b6a66;--grid:#e3e2de;--card:#fff;--bad:#b3261e;--good:#1b6e3c;\
---c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#b8578f;--c4:#b58900;--c5:#3aa0d8;--c6:#7a5195;--c7:#8a8a86}\
-@media(prefers-color-scheme:dark){:root{--bg:#181817;--fg:#ecebe7;--dim:#a3a19b;--grid:#383734;--card:#21211f;\
---bad:#ff8a80;--good:#7fd49c;--c0:#56b4e9;--c1:#ff8c4a;--c2:#35c79a;--c3:#e08dbd;--c4:#e3c04a;--c5:#9ad4f5;\
---c6:#b899d6;--c7:#a8a8a3}}\
-*{box-sizing:border-box}body{margin:0 auto;max-width:62rem;padding:2rem 1rem;background:var(--bg);color:var(--fg);\
-font:16px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .3rem}\
-p{margin:.3rem 0}.dim{color:var(--dim)}.cards{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.2rem 0}\
-.card{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:.6rem 1rem;min-width:8.5rem}\
-.card b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}.card span{color:var(--dim);font-size:.85rem}\
-.bad{color:var(--bad)}.good{color:var(--good)}\
-svg{width:100%;height:auto;display:block}.grid{stroke:var(--grid);fill:none}.axis{stroke:var(--dim);fill:none}\
-.tick,.label{fill:var(--dim);font-size:12px}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}\
-.faint{stroke-width:1;opacity:.55}.area{stroke:none}.hint{fill:transparent}.hint:hover{fill:var(--grid);opacity:.4}\
-.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;font-size:.88rem;margin:0 0 0 4.5rem}\
-.legend i{display:inline-block;width:.8rem;height:.8rem;border-radius:3px;margin-right:.4rem;vertical-align:-1px}\
-pre{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:.8rem;overflow-x:auto;font-size:.82rem;\
-line-height:1.45}pre.text{white-space:pre-wrap}";
+const STYLE: &str = include_str!("style.css");
 
 /// The report of a result.
 #[must_use]

@@ -1,8 +1,8 @@
 //! Looking, and looking again: what most people do on a sale's first minute.
 //!
 //! Each look asks for as little as a good client would: the plan only where it is not in the
-//! buyer's cache yet, the map by its ETag, and after that only what changed. What comes back is checked: a map must be whole, and no version
-//! may be older than one that this buyer has seen.
+//! buyer's cache yet, the map by its ETag, and after that only what changed. What comes back is
+//! checked: a map must be whole, and no version may be older than one that this buyer has seen.
 
 use std::time::Instant;
 

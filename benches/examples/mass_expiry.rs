@@ -5,60 +5,18 @@
 //! Buyers of a second show hold one seat each at a steady pace, before, during and after. Their
 //! latency is taken from the moment at which they were due (no coordinated omission).
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use usher_benches::{HOUSE, SHOW, hold_one, new_show, stadium};
+use usher_benches::{HOUSE, SHOW, hold_one, open_show, stadium, start_runtime};
 use usher_engine::command::HoldRequest;
-use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::show::SaleMove;
 use usher_engine::{Command, InventoryId, ShowKey};
-use usher_persistence::codec::PlanSource;
-use usher_persistence::{FileSnapshots, SledJournal, SledOptions};
-use usher_shards::{KeeperConfig, LaneSizes, Router, Runtime, RuntimeConfig, Storage};
+use usher_shards::Router;
 
 /// One other buyer this often.
 const PACE: Duration = Duration::from_micros(500);
 
-struct OnePlan(Arc<SeatPlan>);
-
-impl PlanSource for OnePlan {
-    fn plan(&self, id: PlanId) -> Option<Arc<SeatPlan>> {
-        (id == self.0.id()).then(|| self.0.clone())
-    }
-}
-
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
-}
-
-fn start(dir: &std::path::Path, plan: Arc<SeatPlan>) -> Runtime {
-    let (journal, _) = SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
-    let config = RuntimeConfig {
-        // One shard, so that the others cannot escape to another thread.
-        shards: 1,
-        lanes: LaneSizes::default(),
-        call_timeout: Duration::from_secs(60),
-        given_back_ms_max: 0,
-        keeper: KeeperConfig {
-            data_dir: dir.to_path_buf(),
-            reserve_bytes: 1,
-            compact_after_bytes: u64::MAX,
-            generations_kept: 0,
-        },
-    };
-    let storage = Storage {
-        journal: Box::new(journal),
-        snapshots: Arc::new(FileSnapshots::open(dir.join("snapshots"), 2).expect("snapshots")),
-        plans: Arc::new(OnePlan(plan)),
-    };
-    Runtime::start(config, storage, Arc::new(|why| panic!("{why}"))).expect("recovered")
-}
-
-async fn open(router: &Router, show: ShowKey, plan: &Arc<SeatPlan>) {
-    let create = Command::CreateShow(Box::new(new_show(plan.clone(), 0, 1)));
-    router.organise(show, create).await.expect("created");
-    router.organise(show, Command::MoveSale(SaleMove::Open)).await.expect("opened");
 }
 
 /// Holds all seats so that all holds end at `end_ms`.
@@ -115,11 +73,12 @@ async fn main() {
     let holds: u32 = std::env::args().nth(1).map_or(100_000, |n| n.parse().expect("a number"));
     let plan = stadium(holds.next_multiple_of(40));
     let dir = tempfile::tempdir().expect("a directory");
-    let runtime = start(dir.path(), plan.clone());
+    // One shard, so that the others cannot escape to another thread.
+    let runtime = start_runtime(dir.path(), 1, plan.clone());
     let router = runtime.router();
     let other = ShowKey(SHOW.0 + 1);
-    open(&router, SHOW, &plan).await;
-    open(&router, other, &plan).await;
+    open_show(&runtime, SHOW, &plan).await;
+    open_show(&runtime, other, &plan).await;
 
     let end_ms = now_ms() + 12_000;
     hold_until(&router, holds, end_ms).await;

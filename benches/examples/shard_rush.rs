@@ -4,50 +4,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use usher_benches::{HOUSE, SHOW, hold_one, new_show, stadium};
-use usher_engine::Command;
-use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::show::SaleMove;
-use usher_persistence::codec::PlanSource;
-use usher_persistence::{FileSnapshots, SledJournal, SledOptions};
-use usher_shards::{KeeperConfig, LaneSizes, Runtime, RuntimeConfig, Storage};
-
-struct OnePlan(Arc<SeatPlan>);
-
-impl PlanSource for OnePlan {
-    fn plan(&self, id: PlanId) -> Option<Arc<SeatPlan>> {
-        (id == self.0.id()).then(|| self.0.clone())
-    }
-}
+use usher_benches::{HOUSE, SHOW, hold_one, open_show, stadium, start_runtime};
 
 fn argument(place: usize, default: u32) -> u32 {
     std::env::args().nth(place).map_or(default, |text| text.parse().expect("a number"))
-}
-
-fn start(dir: &std::path::Path, shards: usize, plan: Arc<SeatPlan>) -> Runtime {
-    let (journal, report) =
-        SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
-    println!("journal opened: {} records in {:?}", report.records, report.elapsed);
-    let config = RuntimeConfig {
-        shards,
-        lanes: LaneSizes::default(),
-        call_timeout: Duration::from_secs(60),
-        given_back_ms_max: 0,
-        keeper: KeeperConfig {
-            data_dir: dir.to_path_buf(),
-            reserve_bytes: 1,
-            compact_after_bytes: u64::MAX,
-            generations_kept: 0,
-        },
-    };
-    let storage = Storage {
-        journal: Box::new(journal),
-        snapshots: Arc::new(FileSnapshots::open(dir.join("snapshots"), 2).expect("snapshots")),
-        plans: Arc::new(OnePlan(plan)),
-    };
-    Runtime::start(config, storage, Arc::new(|why| panic!("{why}"))).expect("recovered")
 }
 
 #[actix::main]
@@ -56,11 +18,9 @@ async fn main() {
     let seats = holds.next_multiple_of(40);
     let dir = tempfile::tempdir().expect("a directory");
     let plan = stadium(seats);
-    let runtime = start(dir.path(), shards as usize, plan.clone());
+    let runtime = start_runtime(dir.path(), shards as usize, plan.clone());
     let router = runtime.router();
-    let create = Command::CreateShow(Box::new(new_show(plan.clone(), 0, 1)));
-    router.organise(SHOW, create).await.expect("created");
-    router.organise(SHOW, Command::MoveSale(SaleMove::Open)).await.expect("opened");
+    open_show(&runtime, SHOW, &plan).await;
 
     let next = Arc::new(AtomicU32::new(0));
     let begun = Instant::now();
@@ -95,7 +55,7 @@ async fn main() {
     runtime.stop();
 
     let begun = Instant::now();
-    let runtime = start(dir.path(), shards as usize, plan);
+    let runtime = start_runtime(dir.path(), shards as usize, plan);
     let router = runtime.router();
     let recovery = router.recovery().clone();
     // Every seat is held, so the first acknowledged hold is a repeat of one of them.

@@ -1,11 +1,16 @@
 //! What the benches share: a stadium, a show in it, and holds.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use usher_engine::command::{HoldRequest, KeyUse, Wish};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
 use usher_engine::{BuyerId, Cents, Command, Currency, Inventory, InventoryId, ShowKey, Timestamp};
+use usher_persistence::codec::PlanSource;
+use usher_persistence::{FileSnapshots, SledJournal, SledOptions};
+use usher_shards::{KeeperConfig, LaneSizes, Runtime, RuntimeConfig, Storage};
 
 /// The show of all benches.
 pub const SHOW: ShowKey = ShowKey(0x5eed);
@@ -95,4 +100,51 @@ pub fn hold_one(seat: u32) -> Command {
         hold_ms: None,
         key: Some(key),
     })
+}
+
+/// A source that knows one plan.
+struct OnePlan(Arc<SeatPlan>);
+
+impl PlanSource for OnePlan {
+    fn plan(&self, id: PlanId) -> Option<Arc<SeatPlan>> {
+        (id == self.0.id()).then(|| self.0.clone())
+    }
+}
+
+/// Starts shards on a sled journal in `dir`, and recovers what is there. Never compacts.
+///
+/// # Panics
+/// Where anything of that fails.
+#[must_use]
+pub fn start_runtime(dir: &Path, shards: usize, plan: Arc<SeatPlan>) -> Runtime {
+    let (journal, _) = SledJournal::open(SledOptions::new(dir.join("journal"))).expect("a journal");
+    let config = RuntimeConfig {
+        shards,
+        lanes: LaneSizes::default(),
+        call_timeout: Duration::from_secs(60),
+        given_back_ms_max: 0,
+        keeper: KeeperConfig {
+            data_dir: dir.to_path_buf(),
+            reserve_bytes: 1,
+            compact_after_bytes: u64::MAX,
+            generations_kept: 0,
+        },
+    };
+    let storage = Storage {
+        journal: Box::new(journal),
+        snapshots: Arc::new(FileSnapshots::open(dir.join("snapshots"), 2).expect("snapshots")),
+        plans: Arc::new(OnePlan(plan)),
+    };
+    Runtime::start(config, storage, Arc::new(|why| panic!("{why}"))).expect("recovered")
+}
+
+/// Creates a show on this plan and opens its sale.
+///
+/// # Panics
+/// Where the show exists.
+pub async fn open_show(runtime: &Runtime, show: ShowKey, plan: &Arc<SeatPlan>) {
+    let router = runtime.router();
+    let create = Command::CreateShow(Box::new(new_show(plan.clone(), 0, 1)));
+    router.organise(show, create).await.expect("created");
+    router.organise(show, Command::MoveSale(SaleMove::Open)).await.expect("opened");
 }

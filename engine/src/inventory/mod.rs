@@ -11,7 +11,7 @@
 //! | `pay.rs` | payments on time, late, wrong, twice |
 //! | `checkin.rs` | letting people in |
 //! | `lend.rs` | stock that moves between segments |
-//! | `apply.rs` | (nothing: it carries out what was decided) |
+//! | `apply.rs`, `apply/` | (nothing: they carry out what was decided) |
 //!
 //! Always true between two records: every unit is in exactly one state, a unit that is held or sold
 //! belongs to exactly one hold, and what a buyer has is the sum of the buyer's live holds.

@@ -1,14 +1,15 @@
 //! `usher backup` and `usher restore`.
 //!
-//! A running server makes its own backup; this asks it to. A stopped one's data is copied from
-//! here.
+//! A running server makes its own backup, below its data directory and nowhere else; this asks it
+//! to and moves the result. A stopped one's data is copied from here.
 
 use super::{data_dir, data_dir_arg};
 use crate::config::secrets::read_private;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 use usher_persistence::check::{self, BackupReport};
 use usher_persistence::{
     DataDir, FileSnapshots, Journal as _, JournalError, PlanStore, SledJournal, SledOptions,
@@ -86,14 +87,14 @@ fn ask_server(address: SocketAddr, data: &DataDir, to: &Path) -> anyhow::Result<
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .context("the server is running; asking it needs USHER_OPERATOR_KEY")?,
     };
-    let request = BackupRequest { directory: Some(to.display().to_string()) };
+    refuse_used(to)?;
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer: BackupAnswer = runtime.block_on(async {
         let response = reqwest::Client::new()
             .post(format!("http://{address}/ops/v1/backup"))
             .bearer_auth(key.trim())
-            .json(&request)
+            .json(&BackupRequest::default())
             .send()
             .await
             .with_context(|| format!("ask the running server at {address} (--ops)"))?;
@@ -103,9 +104,51 @@ fn ask_server(address: SocketAddr, data: &DataDir, to: &Path) -> anyhow::Result<
         let problem: Problem = response.json().await.context("read its answer")?;
         bail!("{}: {}", problem.code, problem.detail.unwrap_or(problem.title))
     })?;
-    println!("{}: {} bytes, up to record {}", answer.directory, answer.bytes, answer.at_sequence);
+    let made = Path::new(&answer.directory);
+    bring(made, to).with_context(|| format!("the backup is whole at {}", made.display()))?;
+    println!("{}: {} bytes, up to record {}", to.display(), answer.bytes, answer.at_sequence);
     println!("keys are not in it: keep a copy of {} apart", data.keys().display());
     Ok(())
+}
+
+/// A backup goes where nothing is.
+fn refuse_used(to: &Path) -> anyhow::Result<()> {
+    let entries = match fs::read_dir(to) {
+        Ok(entries) => entries.count(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error).with_context(|| format!("look at {}", to.display())),
+    };
+    ensure!(entries == 0, "{} is not empty", to.display());
+    Ok(())
+}
+
+/// Moves a directory, by copying where it goes to another file system.
+fn bring(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+    }
+    if fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    copy(from, to)?;
+    fs::remove_dir_all(from).with_context(|| format!("remove {}", from.display()))
+}
+
+/// Copies a directory, each file flushed to the device.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            fs::copy(&path, &target)
+                .and_then(|_| fs::File::open(&target)?.sync_all())
+                .with_context(|| format!("copy to {}", target.display()))?;
+        }
+    }
+    fs::File::open(to)?.sync_all().with_context(|| format!("flush {}", to.display()))
 }
 
 fn dir_arg(name: &'static str, help: &'static str) -> Arg {

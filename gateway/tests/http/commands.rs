@@ -49,3 +49,20 @@ fn a_stopped_servers_backup_comes_back() {
     let nothing = run(&["backup", to], &dir.path().join("nowhere"));
     assert!(words(&nothing).contains("no data directory"), "{}", words(&nothing));
 }
+
+#[test]
+fn a_running_server_is_asked_for_a_backup_that_then_lies_where_it_was_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(&data, &[]);
+    let copy = dir.path().join("elsewhere").join("copy");
+    let to = copy.to_str().unwrap();
+    let operators = server.operators.to_string();
+    let made = run(&["backup", to, "--ops", &operators], &data);
+    assert!(made.status.success(), "{}", words(&made));
+    assert_eq!(data.join("backups").read_dir().unwrap().count(), 0, "moved, not copied");
+    let again = run(&["backup", to, "--ops", &operators], &data);
+    assert!(words(&again).contains("not empty"), "{}", words(&again));
+    let brought = run(&["restore", to], &dir.path().join("restored"));
+    assert!(brought.status.success(), "{}", words(&brought));
+}

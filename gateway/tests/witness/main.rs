@@ -59,7 +59,8 @@ fn sell(strace_options: &[&str]) -> Vec<Promise> {
         .map(|(status, end)| seen(status, end));
     assert_eq!(found, [HOLDS, PAID, PAID, PAID], "{promises:#?}");
     assert_eq!(promises.len(), found.iter().sum::<usize>(), "{promises:#?}");
-    assert_eq!(blobs(&server.journal()), [0], "one generation, nothing beside its `db`");
+    let blobs = blobs(&server.journal());
+    assert!(!blobs.is_empty() && blobs.iter().all(|count| *count == 0), "{blobs:?}");
     promises
 }
 

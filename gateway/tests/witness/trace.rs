@@ -39,7 +39,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The count that it returned, where it is a good one.
+    /// Whether it returned a count, and not that of nothing.
     fn moved_bytes(&self) -> bool {
         self.result.parse().is_ok_and(|count: u64| count > 0)
     }
@@ -77,8 +77,8 @@ pub(crate) fn promises(trace: &str, journal: &Path) -> Vec<Promise> {
                     is_flushed_between(&calls, journal, asked.arrived, call.began)
                 });
                 let request = asked.map_or_else(String::new, |asked| asked.request);
-                let is_asked = request.is_empty() || request.starts_with("POST /api/v1/");
-                if is_asked && matches!(status, 200 | 201) {
+                let is_buyers = request.is_empty() || request.starts_with("POST /api/v1/");
+                if is_buyers && matches!(status, 200 | 201) {
                     promises.push(Promise { request, status, line: call.began, is_backed });
                 }
             }
@@ -90,13 +90,13 @@ pub(crate) fn promises(trace: &str, journal: &Path) -> Vec<Promise> {
 
 /// Whether between these lines something was written to the journal and then flushed.
 fn is_flushed_between(calls: &[Call<'_>], journal: &Path, after: usize, before: usize) -> bool {
-    let flushes = calls.iter().filter(|call| {
+    let mut flushes = calls.iter().filter(|call| {
         call.name == "fdatasync"
             && call.result == "0"
             && is_data_of(journal, &call.target)
             && call.is_between(after, before)
     });
-    flushes.into_iter().any(|flush| {
+    flushes.any(|flush| {
         calls.iter().any(|call| {
             call.name == "pwrite64"
                 && call.target == flush.target

@@ -161,8 +161,6 @@ pub struct BodyConfig {
 pub struct JournalConfig {
     /// Growth after which a snapshot is written.
     pub snapshot_bytes: u64,
-    /// Size at which a new directory is started.
-    pub generation_bytes: u64,
     /// Directories kept beyond those that recovery needs.
     pub keep_generations: usize,
     /// Memory for the journal's cache.
@@ -223,7 +221,6 @@ impl Config {
             },
             journal: JournalConfig {
                 snapshot_bytes: within(raw, "snapshot_journal_bytes", 1 << 16, 1 << 40)?,
-                generation_bytes: within(raw, "journal_generation_bytes", 1 << 20, 1 << 40)?,
                 keep_generations: within(raw, "journal_keep_generations", 0, 1_000)?,
                 cache_bytes: within(raw, "journal_cache_bytes", 1 << 20, 1 << 36)?,
                 reserve_bytes: within(raw, "disk_reserve_bytes", 0, 1 << 44)?,

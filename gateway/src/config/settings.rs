@@ -112,12 +112,7 @@ pub const SETTINGS: &[Setting] = &[
     open(
         "snapshot_journal_bytes",
         "268435456",
-        "Journal growth after which a snapshot is written, in bytes",
-    ),
-    open(
-        "journal_generation_bytes",
-        "1073741824",
-        "Size at which the journal starts a new directory, in bytes",
+        "Journal growth after which a snapshot is written and a new journal directory begun, in bytes",
     ),
     open(
         "journal_keep_generations",

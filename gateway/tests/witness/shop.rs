@@ -83,15 +83,9 @@ impl Watched {
             line.trim_end().to_ascii_lowercase()
         };
         let head = line();
-        let mut length = None;
-        loop {
-            match &*line() {
-                "" => break,
-                header => {
-                    length = header.strip_prefix("content-length: ").map(str::to_owned).or(length)
-                }
-            }
-        }
+        let headers: Vec<String> =
+            std::iter::repeat_with(line).take_while(|line| !line.is_empty()).collect();
+        let length = headers.iter().find_map(|header| header.strip_prefix("content-length: "));
         let length = length.expect("answers say how long they are").parse().expect("a length");
         let mut bytes = vec![0; length];
         self.connection.read_exact(&mut bytes).expect("a whole answer");

@@ -9,7 +9,7 @@
 //! falls out of the ring gets a fresh snapshot, which is shared as well. The task starts with the
 //! first reader and ends a while after the last.
 //!
-//! Frames are at most [`FRAME_BYTES_MAX`] long. Only the last frame of a batch has the `id:`, so a
+//! Frames are at most `FRAME_BYTES_MAX` long. Only the last frame of a batch has the `id:`, so a
 //! reader that was cut off inside a batch comes back to its beginning: frames say what seats are,
 //! not what was done to them, so hearing one twice does no harm.
 

@@ -2,7 +2,7 @@
 //!
 //! A wall clock may jump by an hour when somebody sets it or a virtual machine wakes up; holds must
 //! neither end early nor live for ever because of that. So time moves on with the monotonic clock,
-//! and is drawn towards the wall clock by at most one part in [`SLEW_PARTS`]: a jump is slewed,
+//! and is drawn towards the wall clock by at most one part in `SLEW_PARTS`: a jump is slewed,
 //! never believed.
 
 use std::sync::Mutex;

@@ -52,3 +52,6 @@ impl Hasher for FixedHasher {
         self.fold((n >> 64) as u64);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ pub struct TicketNonce(pub [u8; 10]);
 
 /// What identifies a payment to its provider, unique per provider.
 pub type PaymentRef = Box<str>;
+
+#[cfg(test)]
+mod tests;

@@ -32,3 +32,15 @@ pub const HOLD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Bytes of a payment reference.
 pub const PAYMENT_REF_BYTES_MAX: usize = 96;
+
+#[cfg(test)]
+mod tests {
+    use super::{ENDED_HOLD_MEMORY_MS, HOLD_MS_MAX, ORDER_KEY_MEMORY_MS};
+
+    #[test]
+    fn the_times_are_what_the_documents_say() {
+        assert_eq!(ENDED_HOLD_MEMORY_MS, 900_000, "a quarter of an hour");
+        assert_eq!(ORDER_KEY_MEMORY_MS, 86_400_000, "a day");
+        assert_eq!(HOLD_MS_MAX, 86_400_000, "a day");
+    }
+}

@@ -41,3 +41,22 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("three ASCII letters")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cents, Currency};
+
+    #[test]
+    fn a_currency_is_three_upper_case_letters_and_says_so_again() {
+        assert_eq!(Currency::new("EUR").expect("a currency").code(), "EUR");
+        for no in ["", "EU", "EURO", "eur", "E1R", "ÉU"] {
+            assert_eq!(Currency::new(no), None, "{no:?}");
+        }
+    }
+
+    #[test]
+    fn prices_multiply_and_add_up() {
+        assert_eq!(Cents(250).times(3), Cents(750));
+        assert_eq!([Cents(1), Cents(20)].into_iter().sum::<Cents>(), Cents(21));
+    }
+}

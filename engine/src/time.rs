@@ -25,3 +25,19 @@ impl fmt::Display for Timestamp {
         write!(f, "{}ms", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn time_neither_overflows_nor_goes_below_nothing() {
+        let rows = [(5, 3, 2), (3, 5, 0), (u64::MAX, 0, u64::MAX)];
+        for (later, earlier, between) in rows {
+            assert_eq!(Timestamp(later).ms_since(Timestamp(earlier)), between);
+        }
+        assert_eq!(Timestamp(5).plus_ms(7), Timestamp(12));
+        assert_eq!(Timestamp(5).plus_ms(u64::MAX), Timestamp(u64::MAX));
+        assert_eq!(Timestamp(5).to_string(), "5ms");
+    }
+}

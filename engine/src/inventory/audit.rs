@@ -112,12 +112,7 @@ impl Inventory {
                 (counts.held, counts.sold)
             }
             Goods::Stock(segment) => {
-                audit.capacity = i64::from(segment.base) - i64::from(segment.withdrawn);
-                audit.available = u64::from(segment.available);
-                audit.blocked = u64::from(segment.blocked);
-                audit.in_transit = u64::from(segment.in_transit());
-                audit.lent = segment.lent;
-                audit.received = segment.received;
+                audit.take_stock(segment);
                 if !segment.is_conserved() {
                     audit.faults.push(format!("stock is not conserved: {segment:?}"));
                 }

@@ -27,6 +27,8 @@ mod order;
 mod organise;
 mod pay;
 mod records;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 

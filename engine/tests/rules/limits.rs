@@ -137,3 +137,15 @@ fn one_buyer_has_sixteen_holds_at_most() {
         ";
     check("holds per buyer", &script);
 }
+
+#[test]
+fn one_hold_takes_at_most_as_many_as_the_engine_allows() {
+    check(
+        "the most, and one more",
+        "
+        show: standing limit=100 stock=80/1
+        s0: ann holds 33 standing   => no: 32 at most
+        s0: ann holds 32 standing   => hold 1 Active until 600: 32 standing, 640.00
+        ",
+    );
+}

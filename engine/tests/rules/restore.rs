@@ -6,7 +6,7 @@ use std::sync::Arc;
 use usher_engine::inventory::image::{GoodsImage, Image, ImageError};
 use usher_engine::inventory::{Claim, Goods};
 use usher_engine::plan::SeatIx;
-use usher_engine::{HoldNo, Inventory, InventoryId, ShowKey};
+use usher_engine::{Effect, HoldNo, Inventory, InventoryId, ShowKey};
 
 use crate::common::{Setting, Stage};
 
@@ -201,4 +201,22 @@ fn claim_of(image: &mut Image, no: u32, seats: &[u32]) {
     let hold = image.holds.iter_mut().find(|(hold, _)| hold.0 == no);
     let (_, hold) = hold.expect("there is such a hold");
     hold.claim = Claim::Seats(seats.iter().copied().map(SeatIx).collect());
+}
+
+#[test]
+fn an_inventory_knows_when_it_last_heard_and_what_it_has_still_to_do() {
+    let stage = everything();
+    let segment = &stage.segments[0].live;
+    assert_eq!(segment.last_at(), stage.now);
+    assert_eq!(segment.audit().in_transit, 1);
+    assert!(matches!(
+        segment.unfinished()[..],
+        [Effect::SendLoan { borrower: 1, quantity: 1, .. }]
+    ));
+
+    let unfinished = stage.house.live.unfinished();
+    assert_eq!(unfinished.first(), Some(&Effect::TellSegments));
+    let refunds = unfinished.iter().filter(|effect| matches!(effect, Effect::Refund { .. }));
+    assert_eq!(refunds.count(), 2, "of a cancelled order, and of none: {unfinished:?}");
+    assert_eq!(Inventory::vacant(stage.house.live.id()).unfinished(), []);
 }

@@ -60,6 +60,7 @@ impl Watched {
         self.restored = Inventory::from_image(image.clone()).expect("an image of our own");
         assert_equal(&image, &self.restored.image(), "an image does not survive its restore");
         self.restored.assert_conserved();
+        assert_eq!(self.live.audit(), self.live.tally(), "the running counters went astray");
         assert_eq!(self.live.audit(), self.restored.audit());
         assert_eq!(self.live.unfinished(), self.restored.unfinished());
     }

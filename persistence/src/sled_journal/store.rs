@@ -9,7 +9,7 @@
 //! descriptor that was open at the time, so an error cannot pass by unseen.
 
 use std::any::Any;
-use std::fs::File;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -24,6 +24,8 @@ pub(crate) const DATA_FILE: &str = "db";
 const CONFIG_FILE: &str = "conf";
 /// Where sled puts values that are too large for its log. There must be none.
 pub(crate) const BLOB_DIR: &str = "blobs";
+/// How sled names a state of its log (`snap.*`) until it is whole.
+const HALF_STATE_SUFFIX: &str = ".generating";
 /// A database that was just closed in this process keeps its lock for a moment.
 const LOCK_PATIENCE: u32 = 200;
 
@@ -60,6 +62,7 @@ impl Store {
 
     /// Opens a database that is there, or makes one without any care for durability.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        remove_half_states(dir)?;
         let config = sled::Config::new()
             .path(dir)
             .cache_capacity(cache_bytes)
@@ -137,6 +140,21 @@ impl Items {
     pub(crate) fn next(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
         guard(|| self.range.next().transpose())
     }
+}
+
+/// Removes states of the log that sled was writing when it was stopped. It would take such a file
+/// for its newest state, find it damaged, and not open any more; without it, it reads the log.
+fn remove_half_states(dir: &Path) -> Result<(), DiskError> {
+    if !dir.try_exists().at("look at", dir)? {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir).at("list", dir)? {
+        let path = entry.at("list", dir)?.path();
+        if path.to_string_lossy().ends_with(HALF_STATE_SUFFIX) {
+            fs::remove_file(&path).at("remove", &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs sled code: what it returns or panics with becomes one kind of error.

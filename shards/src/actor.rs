@@ -2,32 +2,50 @@
 //!
 //! Nothing is decided here. One turn takes notice of what became durable, then hears other shards,
 //! then works off at most [`REQUESTS_PER_TURN_MAX`] requests, and hands what they recorded to the
-//! journal writer. A panic in the core ends the process: its state may be half changed, and the
-//! journal knows better.
+//! journal writer.
+//!
+//! Where the core panics it is rebuilt from the journal as soon as everything that it submitted is
+//! durable; meanwhile what is in the lanes stays there. A panic that the core does not get over, or
+//! a rebuild that fails twice, ends the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use crossbeam_channel::Receiver;
+use usher_persistence::{JournalReader, Snapshots};
 
 use crate::clock::Clock;
-use crate::core::{Core, TICK_MS};
+use crate::core::{Core, Fall, TICK_MS};
 use crate::lanes::{LaneEnds, Lanes};
 use crate::message::Envelope;
+use crate::recovery::{RecoveryError, SharedPlans, State};
 use crate::runtime::OnFatal;
 use crate::stats::ShardStats;
-use crate::writer::WriterHandle;
+use crate::writer::{Submission, WriterHandle};
 
 /// Requests that one turn works off before it lets its batch go.
 pub const REQUESTS_PER_TURN_MAX: usize = 256;
+
+/// How often it is tried to rebuild a shard.
+const REBUILDS_MAX: u32 = 2;
 
 /// Something waits in the lanes.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;
+
+/// Where a shard that panicked comes back from.
+#[derive(Clone)]
+pub(crate) struct ComesBackFrom {
+    pub(crate) snapshots: Arc<dyn Snapshots>,
+    pub(crate) reader: Arc<dyn JournalReader>,
+    pub(crate) plans: SharedPlans,
+    /// The most time that live holds are given back, in milliseconds.
+    pub(crate) given_back_ms_max: u64,
+}
 
 /// One shard on its own thread.
 pub(crate) struct ShardActor {
@@ -38,6 +56,9 @@ pub(crate) struct ShardActor {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) writer: WriterHandle,
     pub(crate) stats: Arc<ShardStats>,
+    pub(crate) comes_back_from: ComesBackFrom,
+    /// When the shard panicked, while it is down.
+    pub(crate) down_since: Option<Instant>,
     pub(crate) on_fatal: OnFatal,
 }
 
@@ -64,34 +85,48 @@ impl Handler<Wake> for ShardActor {
 impl ShardActor {
     fn turn(&mut self) {
         self.lanes[self.index].falls_asleep();
-        self.core.begin_turn(self.clock.now());
-        self.core.durable(self.lanes[self.index].durable());
-        for message in self.ends.peers.try_iter().take(REQUESTS_PER_TURN_MAX) {
-            self.core.hear(message);
+        if !self.begin_turn() {
+            return;
         }
+        let (core, ends) = (&mut self.core, &self.ends);
         let mut room = REQUESTS_PER_TURN_MAX;
-        for lane in [&self.ends.money, &self.ends.buyers, &self.ends.control] {
-            room -= work_off(&mut self.core, lane, room);
-        }
+        let recorded = core.attempt(|core| {
+            for message in ends.peers.try_iter().take(REQUESTS_PER_TURN_MAX) {
+                core.hear(message);
+            }
+            for lane in [&ends.money, &ends.buyers, &ends.control] {
+                room -= work_off(core, lane, room);
+            }
+            core.close_turn()
+        });
         self.stats.requests.fetch_add((REQUESTS_PER_TURN_MAX - room) as u64, Ordering::Relaxed);
-        self.end_turn();
+        self.end_turn(recorded);
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        let was_down = self.core.is_down();
         let mut more = false;
         self.guarded(|actor| {
-            actor.core.begin_turn(actor.clock.now());
-            actor.core.durable(actor.lanes[actor.index].durable());
-            more = actor.core.tick();
-            actor.end_turn();
+            if actor.begin_turn() {
+                let recorded = actor.core.attempt(|core| {
+                    more = core.tick();
+                    core.close_turn()
+                });
+                actor.end_turn(recorded);
+            }
         });
+        if was_down && self.has_more() {
+            // Whoever woke the shard while it was down found nobody.
+            ctx.notify(Wake);
+        }
         if more {
             // The rest of a mass expiry comes after whoever is waiting now.
             ctx.run_later(Duration::from_millis(1), Self::tick);
         }
     }
 
-    /// A panic leaves state that may be half changed, so nothing may be answered from it again.
+    /// What [`Core::attempt`] lets through is not survived: nothing may be answered from that state
+    /// again.
     fn guarded(&mut self, turn: impl FnOnce(&mut Self)) {
         let on_fatal = self.on_fatal.clone();
         if catch_unwind(AssertUnwindSafe(|| turn(self))).is_err() {
@@ -99,11 +134,27 @@ impl ShardActor {
         }
     }
 
-    fn end_turn(&mut self) {
-        if let Some(submission) = self.core.close_turn() {
-            let records = submission.entries.len() as u64;
-            self.stats.records.fetch_add(records, Ordering::Relaxed);
-            self.writer.submit(submission);
+    /// Takes notice of the time and of what became durable. Says whether there is a shard to go on
+    /// with.
+    fn begin_turn(&mut self) -> bool {
+        self.core.begin_turn(self.clock.now());
+        self.core.durable(self.lanes[self.index].durable());
+        self.rebuild_if_down();
+        !self.core.is_down()
+    }
+
+    fn end_turn(&mut self, recorded: Result<Option<Submission>, Fall>) {
+        match recorded {
+            Ok(Some(submission)) => {
+                let records = submission.entries.len() as u64;
+                self.stats.records.fetch_add(records, Ordering::Relaxed);
+                self.writer.submit(submission);
+            }
+            Ok(None) => {}
+            Err(fall) => {
+                self.report(&fall);
+                self.rebuild_if_down();
+            }
         }
         while let Some((to, message)) = self.core.take_outgoing() {
             self.lanes[to].tell(message);
@@ -116,7 +167,81 @@ impl ShardActor {
     fn has_more(&self) -> bool {
         let LaneEnds { money, buyers, control, peers } = &self.ends;
         let requests = [money, buyers, control];
-        !peers.is_empty() || requests.iter().any(|lane| !lane.is_empty())
+        // A shard that is down is woken by the writer.
+        !self.core.is_down() && (!peers.is_empty() || requests.iter().any(|lane| !lane.is_empty()))
+    }
+
+    fn report(&mut self, fall: &Fall) {
+        self.down_since = Some(Instant::now());
+        self.stats.panics.fetch_add(1, Ordering::Relaxed);
+        let quarantined = self.core.suspects().filter(|suspect| suspect.is_quarantined());
+        *self.stats.quarantined.lock().unwrap_or_else(PoisonError::into_inner) =
+            quarantined.cloned().collect();
+        let (shard, message) = (self.index, &fall.message);
+        match &fall.blamed {
+            Some(suspect) => {
+                let inventory = format_args!("{:?}", suspect.inventory);
+                let (command, panics) = (&suspect.command, suspect.panics);
+                let quarantined = suspect.is_quarantined();
+                tracing::error!(
+                    shard, %inventory, %command, panics, quarantined, message,
+                    "a command panicked; the shard is rebuilt from the journal"
+                );
+            }
+            None => tracing::error!(
+                shard,
+                message,
+                "a shard panicked with no command to blame; it is rebuilt from the journal"
+            ),
+        }
+    }
+
+    /// Brings the shard back, once everything that it submitted is durable. Holds this thread for
+    /// as long, and no other.
+    fn rebuild_if_down(&mut self) {
+        if !self.core.may_rebuild() {
+            return;
+        }
+        for attempt in 1..=REBUILDS_MAX {
+            let rebuilt = catch_unwind(AssertUnwindSafe(|| self.rebuild()));
+            match rebuilt {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(shard = self.index, attempt, error, "rebuild failed");
+                }
+                Err(_) => tracing::error!(shard = self.index, attempt, "rebuild panicked"),
+            }
+        }
+        (self.on_fatal)(&format!("shard {} cannot be rebuilt", self.index));
+    }
+
+    fn rebuild(&mut self) -> Result<(), RecoveryError> {
+        let ComesBackFrom { snapshots, reader, plans, given_back_ms_max } = &self.comes_back_from;
+        let (state, figures) = State::recover_only(
+            self.core.owned(),
+            snapshots.as_ref(),
+            reader.as_ref(),
+            plans.as_ref(),
+        )?;
+        self.core.begin_turn(self.clock.now());
+        let down_ms = self.core.rebuild(state.partitions);
+        let given_back_ms = down_ms.min(*given_back_ms_max);
+        let took = self.down_since.take().map_or(figures.took, |since| since.elapsed());
+        self.stats.rebuild_us.store(took.as_micros() as u64, Ordering::Relaxed);
+        tracing::info!(
+            shard = self.index,
+            inventories = figures.inventories,
+            records = figures.records,
+            took_ms = took.as_millis() as u64,
+            "rebuilt"
+        );
+        let recorded = self.core.attempt(|core| {
+            core.give_time(given_back_ms);
+            core.close_turn()
+        });
+        self.end_turn(recorded);
+        Ok(())
     }
 }
 

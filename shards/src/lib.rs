@@ -26,7 +26,7 @@ pub mod stats;
 pub mod view;
 pub mod writer;
 
-pub use core::RefundOrder;
+pub use core::{RefundOrder, Suspect};
 pub use keeper::{CompactError, Compactor, KeeperConfig};
 pub use lanes::LaneSizes;
 pub use message::{Answer, CallError, Counted, Unavailable};

@@ -115,6 +115,10 @@ pub enum Unavailable {
     DiskFull,
     /// The server is stopping.
     Draining,
+    /// The shard panicked and comes back from the journal; others do not notice.
+    Rebuilding,
+    /// The same command made the shard panic before, twice; it is not tried again.
+    Quarantined,
 }
 
 /// Why a call did not end in an answer.

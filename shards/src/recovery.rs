@@ -1,7 +1,7 @@
 //! From what is on the disk to what is in memory: the newest whole snapshot, then every record
-//! after it. The shards at start and the replica later both come to life like this.
+//! after it. The shards at start, one that panicked, and the replica all come to life like this.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::stats::RecoveryFigures;
 /// Plans that can be shared between threads.
 pub type SharedPlans = Arc<dyn PlanSource + Send + Sync>;
 
-/// Everything that there is, as of one sequence.
+/// Everything that there is, or some partitions of it, as of one sequence.
 #[derive(Debug, Default)]
 pub struct State {
     /// All partitions in which anything ever happened.
@@ -29,6 +29,8 @@ pub struct State {
     pub covers: Covers,
     /// The time of the last record.
     pub last_at: Timestamp,
+    /// The partitions that are wanted, where not all are.
+    only: Option<BTreeSet<PartitionId>>,
 }
 
 /// Why recovery did not end in a state. The process must not start.
@@ -84,6 +86,31 @@ impl State {
         reader: &dyn JournalReader,
         plans: &dyn PlanSource,
     ) -> Result<(Self, RecoveryFigures), RecoveryError> {
+        Self::default().recovered(snapshots, reader, plans)
+    }
+
+    /// As [`State::recover`], for some partitions. The journal may be open for appending: what is
+    /// durable by now is in the state.
+    ///
+    /// # Errors
+    /// As [`State::recover`]; [`JournalError::Removed`] among them where two compactions went by
+    /// meanwhile, and another try helps.
+    pub fn recover_only(
+        only: BTreeSet<PartitionId>,
+        snapshots: &dyn Snapshots,
+        reader: &dyn JournalReader,
+        plans: &dyn PlanSource,
+    ) -> Result<(Self, RecoveryFigures), RecoveryError> {
+        let empty = Self { only: Some(only), ..Self::default() };
+        empty.recovered(snapshots, reader, plans)
+    }
+
+    fn recovered(
+        mut self,
+        snapshots: &dyn Snapshots,
+        reader: &dyn JournalReader,
+        plans: &dyn PlanSource,
+    ) -> Result<(Self, RecoveryFigures), RecoveryError> {
         let begun = Instant::now();
         let plans = Remembered::new(plans);
         let newest = snapshots.newest()?;
@@ -91,17 +118,16 @@ impl State {
         figures
             .snapshots_skipped
             .extend(newest.skipped.iter().map(|s| format!("{}: {}", s.path.display(), s.reason)));
-        let mut state = Self::default();
         if let Some(mut snapshot) = newest.snapshot {
-            state.load(snapshot.as_mut(), &plans)?;
-            figures.snapshot_seq = state.covers.seq;
+            self.load(snapshot.as_mut(), &plans)?;
+            figures.snapshot_seq = self.covers.seq;
         }
-        let (records, bytes) = state.catch_up(reader, &plans, |_, _| {})?;
+        let (records, bytes) = self.catch_up(reader, &plans, |_, _| {})?;
         figures.records = records;
         figures.bytes = bytes;
-        figures.inventories = state.partitions.values().map(|p| p.inventories.len()).sum();
+        figures.inventories = self.partitions.values().map(|p| p.inventories.len()).sum();
         figures.took = begun.elapsed();
-        Ok((state, figures))
+        Ok((self, figures))
     }
 
     fn load(
@@ -127,6 +153,9 @@ impl State {
         plans: &dyn PlanSource,
     ) -> Result<(), RecoveryError> {
         let partition = section.partition;
+        if !self.wants(PartitionId(partition)) {
+            return Ok(());
+        }
         let mut loaded = Partition::new(PartitionId(partition));
         loaded.seq = section.partition_seq;
         for image in images(section.payload) {
@@ -178,6 +207,10 @@ impl State {
         after: &mut impl FnMut(&Inventory, &[usher_engine::Event]),
     ) -> Result<(), RecoveryError> {
         let partition = PartitionId(record.partition);
+        if !self.wants(partition) {
+            self.covers = Covers { seq: record.seq, checksum: record.checksum };
+            return Ok(());
+        }
         let decoded = decode_record(record.payload, plans).map_err(|source| {
             RecoveryError::Record { seq: record.seq, partition: record.partition, source }
         })?;
@@ -192,6 +225,10 @@ impl State {
         self.covers = Covers { seq: record.seq, checksum: record.checksum };
         self.last_at = self.last_at.max(decoded.at);
         Ok(())
+    }
+
+    fn wants(&self, partition: PartitionId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&partition))
     }
 
     /// One inventory.

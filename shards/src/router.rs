@@ -1,12 +1,13 @@
 //! How everybody else reaches an owner: by arithmetic from the id, never by looking anything up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use usher_engine::{Command, HoldNo, InventoryId, PartitionId, Refusal, ShowKey};
 
+use crate::core::Suspect;
 use crate::lanes::Lanes;
 use crate::message::{
     Answer, CallError, Counted, Envelope, PeerMessage, Reply, Request, Unavailable,
@@ -54,6 +55,12 @@ pub struct ShardFigures {
     pub records: u64,
     /// Turns taken since the start.
     pub turns: u64,
+    /// Panics that it got over since the start.
+    pub panics: u64,
+    /// How long it was down for the last one; zero where there was none.
+    pub last_rebuild: Duration,
+    /// Commands that are refused since they panicked, oldest first.
+    pub quarantined: Vec<Suspect>,
 }
 
 impl Router {
@@ -191,6 +198,9 @@ impl Router {
             requests: stats.requests.load(Ordering::Relaxed),
             records: stats.records.load(Ordering::Relaxed),
             turns: stats.turns.load(Ordering::Relaxed),
+            panics: stats.panics.load(Ordering::Relaxed),
+            last_rebuild: Duration::from_micros(stats.rebuild_us.load(Ordering::Relaxed)),
+            quarantined: stats.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         });
         figures.collect()
     }

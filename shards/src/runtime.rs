@@ -12,7 +12,7 @@ use usher_engine::id::PARTITION_COUNT;
 use usher_engine::{InventoryId, PartitionId};
 use usher_persistence::{Journal, JournalError, Snapshots};
 
-use crate::actor::ShardActor;
+use crate::actor::{ComesBackFrom, ShardActor};
 use crate::clock::{Clock, GuardedClock};
 use crate::core::{Core, Partition, RefundOrder, Surroundings, publish_recovered};
 use crate::keeper::{self, Compactor, KeeperConfig};
@@ -50,8 +50,8 @@ pub struct Storage {
     pub plans: SharedPlans,
 }
 
-/// Called when the journal failed or a shard panicked: nothing can be acknowledged any more. In a
-/// server it ends the process.
+/// Called when the journal failed, or a shard panicked and could not be brought back: nothing can be
+/// acknowledged any more. In a server it ends the process.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A running set of shards.
@@ -96,6 +96,12 @@ impl Runtime {
             (0..config.shards).map(|_| Lanes::new(config.lanes)).unzip();
         let lanes: Arc<Vec<_>> = Arc::new(lanes.into_iter().map(Arc::new).collect());
         let told = Told { lanes: lanes.clone(), on_fatal: on_fatal.clone() };
+        let comes_back_from = ComesBackFrom {
+            snapshots: snapshots.clone(),
+            reader: journal.reader(),
+            plans: plans.clone(),
+            given_back_ms_max: config.given_back_ms_max,
+        };
         let (replica, replica_thread) = replica::start(journal.reader(), snapshots.clone(), plans);
         let (writer, writer_thread) = writer::start(journal, Box::new(told));
         let (refund_sender, refunds) = mpsc::unbounded_channel();
@@ -108,8 +114,13 @@ impl Runtime {
         let mut cores = spread(&mut state, &around, config.shards, clock.as_ref());
         cores.iter_mut().for_each(|core| core.give_time(recovery.given_back_ms));
         let shard_stats: Vec<Arc<ShardStats>> = cores.iter().map(|_| Arc::default()).collect();
-        let shared =
-            SharedByActors { lanes: lanes.clone(), clock, writer: writer.clone(), on_fatal };
+        let shared = SharedByActors {
+            lanes: lanes.clone(),
+            clock,
+            writer: writer.clone(),
+            comes_back_from,
+            on_fatal,
+        };
         let actors = cores.into_iter().zip(ends).zip(&shard_stats);
         let arbiters =
             actors.map(|((core, ends), stats)| shared.start(core, ends, stats.clone())).collect();
@@ -194,6 +205,7 @@ struct SharedByActors {
     lanes: Arc<Vec<Arc<Lanes>>>,
     clock: Arc<dyn Clock>,
     writer: WriterHandle,
+    comes_back_from: ComesBackFrom,
     on_fatal: OnFatal,
 }
 
@@ -208,6 +220,8 @@ impl SharedByActors {
             clock: self.clock.clone(),
             writer: self.writer.clone(),
             stats,
+            comes_back_from: self.comes_back_from.clone(),
+            down_since: None,
             on_fatal: self.on_fatal.clone(),
         };
         let arbiter = Arbiter::new();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use usher_persistence::Appended;
 
+use crate::core::Suspect;
+
 /// Figures of one shard, written by it and read by anybody.
 #[derive(Debug, Default)]
 pub struct ShardStats {
@@ -20,6 +22,12 @@ pub struct ShardStats {
     pub records: AtomicU64,
     /// Turns taken.
     pub turns: AtomicU64,
+    /// Panics that the shard got over.
+    pub panics: AtomicU64,
+    /// How long it was down for the last one, in microseconds; 0 while there was none.
+    pub rebuild_us: AtomicU64,
+    /// Commands that are refused since they panicked, oldest first.
+    pub quarantined: Mutex<Vec<Suspect>>,
 }
 
 /// Figures of the journal.

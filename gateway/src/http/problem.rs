@@ -139,10 +139,14 @@ codes! {
         "Wait as long as `Retry-After` says.";
     Internal 500 "INTERNAL" "Something broke here"
         "This is a fault of the server; its log has more under the request's id.";
+    CommandQuarantined 500 "COMMAND_QUARANTINED" "This request broke something before"
+        "The same request made a part of the server fail twice, so it is not tried again until the server was restarted. Nothing happened, and repeating it does not help; the operators have been told.";
     Busy 503 "BUSY" "Full"
         "As many requests wait as may. Nothing happened; try again after `Retry-After`.";
     Draining 503 "DRAINING" "Shutting down"
         "This server is being stopped. Nothing happened; try again after `Retry-After`.";
+    Rebuilding 503 "REBUILDING" "A part of the server is coming back"
+        "The part of the server that keeps this show failed and is being rebuilt from its journal, which takes moments. Nothing happened; try again after `Retry-After`.";
     DiskFull 503 "DISK_FULL" "No room to record anything"
         "The disk is as full as it may be, so nothing can be sold; reading goes on. Nothing happened.";
     StockMoving 503 "STOCK_MOVING" "Tickets are on their way"

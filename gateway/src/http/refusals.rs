@@ -44,6 +44,8 @@ pub fn explain(error: CallError, plan: Option<&SeatPlan>) -> ApiError {
         CallError::Unavailable(Unavailable::Busy) => ApiError::new(Code::Busy),
         CallError::Unavailable(Unavailable::DiskFull) => ApiError::new(Code::DiskFull),
         CallError::Unavailable(Unavailable::Draining) => ApiError::new(Code::Draining),
+        CallError::Unavailable(Unavailable::Rebuilding) => ApiError::new(Code::Rebuilding),
+        CallError::Unavailable(Unavailable::Quarantined) => ApiError::new(Code::CommandQuarantined),
         CallError::OutcomeUnknown => ApiError::new(Code::OutcomeUnknown),
     }
 }
@@ -251,6 +253,9 @@ mod tests {
         check(CallError::Unavailable(Unavailable::Busy), Code::Busy, &[]);
         check(CallError::Unavailable(Unavailable::DiskFull), Code::DiskFull, &[]);
         check(CallError::Unavailable(Unavailable::Draining), Code::Draining, &[]);
+        check(CallError::Unavailable(Unavailable::Rebuilding), Code::Rebuilding, &[]);
+        let quarantined = CallError::Unavailable(Unavailable::Quarantined);
+        check(quarantined, Code::CommandQuarantined, &[]);
         check(CallError::OutcomeUnknown, Code::OutcomeUnknown, &["504"]);
     }
 

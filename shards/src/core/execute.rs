@@ -5,6 +5,7 @@ use usher_engine::command::{CounterSale, PaymentMessage};
 use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, InventoryId};
 use usher_engine::{Outcome, Refusal, Subject};
 
+use super::rebuild::AtWork;
 use super::release::Release;
 use super::{Core, Handle};
 use crate::message::{Answer, Counted, Reply, Unavailable};
@@ -18,18 +19,25 @@ impl Core {
             self.answer(reply, Reply::Unavailable(Unavailable::DiskFull));
             return;
         }
+        if self.suspects.is_quarantined(id, &command) {
+            self.answer(reply, Reply::Unavailable(Unavailable::Quarantined));
+            return;
+        }
         self.draw_nonces(&mut command);
         self.execute_again(id, command, reply);
     }
 
     /// Decides about a command that has all it needs; also for one that was parked.
     pub(super) fn execute_again(&mut self, id: InventoryId, command: Command, reply: ReplyTo) {
-        let decision = match self.inventory(id) {
-            Some(inventory) => inventory.execute(&command, self.now),
-            None => Inventory::vacant(id).execute(&command, self.now),
+        let AtWork { command, .. } = self.at_work.insert(AtWork { inventory: id, command, reply });
+        let owned = self.partitions.get(&id.partition()).and_then(|p| p.inventories.get(&id));
+        let decision = match owned {
+            Some(inventory) => inventory.execute(command, self.now),
+            None => Inventory::vacant(id).execute(command, self.now),
         };
         let Decision { events, outcome, effects } = decision;
         if let Outcome::Parked { needs, .. } = outcome {
+            let AtWork { command, reply, .. } = self.end_work();
             self.park(id, command, reply, needs);
             return;
         }
@@ -44,8 +52,13 @@ impl Core {
             Outcome::Refused(refusal) => Reply::Refused(refusal),
             Outcome::Parked { .. } => unreachable!("parked above"),
         };
+        let reply = self.end_work().reply;
         self.answer(reply, reply_with);
         self.retry_parked(id);
+    }
+
+    fn end_work(&mut self) -> AtWork {
+        self.at_work.take().expect("a command is being worked on")
     }
 
     /// Applies and records what was decided.
@@ -55,6 +68,7 @@ impl Core {
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
         let inventory = partition.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
         inventory.apply(events, at);
+        inventory.assert_conserved();
         self.handles.entry(id).or_default();
         self.touched.push(id);
         self.sync_timers(id, events);

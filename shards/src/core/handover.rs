@@ -74,11 +74,11 @@ impl Core {
         let ids: Vec<_> =
             self.leaving.iter().filter(|(_, l)| ready(l)).map(|(id, _)| *id).collect();
         for id in ids {
+            let inventories: Vec<_> = self.partitions[&id].inventories.keys().copied().collect();
+            inventories.into_iter().for_each(|inventory| self.clear_timers(inventory));
+            // From here to the new route nothing can fail, so a partition always has one owner.
             let leaving = self.leaving.remove(&id).expect("just listed");
             let partition = self.partitions.remove(&id).expect("owned until it leaves");
-            for inventory in partition.inventories.keys() {
-                self.clear_timers(*inventory);
-            }
             let Leaving { to, queued, done, .. } = leaving;
             let handover = Handover { partition, queued, done };
             self.outgoing.push_back((to, PeerMessage::Adopt(Box::new(handover))));

@@ -18,13 +18,17 @@
 //! Always true: a record is applied exactly when it is in the batch; nothing leaves (answer, view,
 //! effect, stock for another segment) before the records it rests on are durable; every answer is
 //! sent or dropped exactly once.
+//!
+//! Whoever wants to get over panics takes every step through [`Core::attempt`]; see `rebuild`.
 
 mod execute;
 mod gather;
 mod handover;
 mod parking;
 mod publish;
+mod rebuild;
 mod release;
+mod suspects;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -49,10 +53,14 @@ use crate::writer::{Entry, Submission};
 use gather::Gatherer;
 use handover::Leaving;
 use parking::ParkedQueue;
+use rebuild::{AtWork, Down};
 use release::{Release, Waiting};
+use suspects::Suspects;
 use timers::TimerKey;
 
 pub(crate) use publish::publish_recovered;
+pub use rebuild::Fall;
+pub use suspects::Suspect;
 pub use timers::TICK_MS;
 
 /// One partition as its owner keeps it, and as it travels between owners.
@@ -109,8 +117,10 @@ pub struct Core {
     handles: FixedHashMap<InventoryId, Handle>,
     wheel: Wheel<TimerKey>,
     now: Timestamp,
-    /// Records written into batches so far, and how many of them are durable.
+    /// Records written into batches so far, how many of them went to the journal writer, and how
+    /// many are durable.
     recorded: u64,
+    submitted: u64,
     durable: u64,
     batch: Submission,
     waiting: VecDeque<Waiting>,
@@ -129,6 +139,15 @@ pub struct Core {
     /// When open loans were last sent again.
     loans_sent_at: Timestamp,
     rng: StdRng,
+    at_work: Option<AtWork>,
+    /// Set while what is durable is let go.
+    is_releasing: bool,
+    down: Option<Down>,
+    /// What came while the shard was down.
+    held_back: VecDeque<PeerMessage>,
+    suspects: Suspects,
+    /// When the last panic was that no command could be blamed for.
+    unexplained_at: Option<Timestamp>,
 }
 
 /// What a shard keeps beside each inventory: nothing that could not be made again from it.
@@ -151,6 +170,7 @@ impl Core {
             wheel: Wheel::new(now.0),
             now,
             recorded: 0,
+            submitted: 0,
             durable: 0,
             batch: Submission::new(index),
             waiting: VecDeque::new(),
@@ -164,6 +184,12 @@ impl Core {
             inner: VecDeque::new(),
             loans_sent_at: now,
             rng: StdRng::from_seed(seed),
+            at_work: None,
+            is_releasing: false,
+            down: None,
+            held_back: VecDeque::new(),
+            suspects: Suspects::default(),
+            unexplained_at: None,
         }
     }
 
@@ -174,6 +200,10 @@ impl Core {
 
     /// Takes one message from another shard.
     pub fn hear(&mut self, message: PeerMessage) {
+        if self.is_down() {
+            self.held_back.push_back(message);
+            return;
+        }
         match message {
             PeerMessage::Deliver(envelope) => self.deliver(envelope),
             PeerMessage::Release { partition, to, done } => self.start_leaving(partition, to, done),
@@ -183,6 +213,10 @@ impl Core {
 
     /// Works on one request, or passes it on where its partition is elsewhere.
     pub fn deliver(&mut self, envelope: Envelope) {
+        if self.is_down() {
+            self.held_back.push_back(PeerMessage::Deliver(envelope));
+            return;
+        }
         let partition = envelope.inventory.partition();
         if let Some(leaving) = self.leaving.get_mut(&partition) {
             leaving.queued.push(envelope);
@@ -227,6 +261,7 @@ impl Core {
     /// Ends the turn: what it recorded goes to the journal, what needs no record is answered.
     /// `None` where nothing was recorded.
     pub fn close_turn(&mut self) -> Option<Submission> {
+        self.hear_held_back();
         loop {
             while let Some(envelope) = self.inner.pop_front() {
                 self.deliver(envelope);
@@ -244,6 +279,7 @@ impl Core {
             return None;
         }
         self.batch.upto = self.recorded;
+        self.submitted = self.recorded;
         let next = Submission::new(self.index);
         Some(std::mem::replace(&mut self.batch, next))
     }

@@ -10,6 +10,7 @@ use usher_engine::{Command, InventoryId, Outcome, Refusal, Timestamp};
 
 use super::Core;
 use super::execute::ReplyTo;
+use super::rebuild::answer_now;
 use crate::message::{Reply, Request, Unavailable};
 
 /// How long a buyer waits for stock to be moved, in milliseconds.
@@ -37,6 +38,15 @@ struct Parked {
     reply: ReplyTo,
     needs: u32,
     patience_ends: Timestamp,
+}
+
+impl Drop for ParkedQueue {
+    /// What still waits when its queue goes has not happened, and is told so.
+    fn drop(&mut self) {
+        for parked in self.commands.drain(..) {
+            answer_now(parked.reply, Unavailable::Rebuilding);
+        }
+    }
 }
 
 /// What a segment knows about the rest of its pool.
@@ -93,22 +103,21 @@ impl Core {
         let ids: Vec<_> = self.parked.keys().copied().collect();
         for id in ids {
             let Some(mut queue) = self.parked.remove(&id) else { continue };
-            let mut keep = VecDeque::with_capacity(queue.commands.len());
-            for parked in queue.commands.drain(..) {
+            for _ in 0..queue.commands.len() {
+                let Some(parked) = queue.commands.pop_front() else { break };
                 if parked.patience_ends <= self.now {
                     self.give_up(id, parked.command, parked.reply, Refusal::StockMoving);
                 } else if let Elsewhere::TooLittle(all) = self.look_elsewhere(id, parked.needs) {
                     let refusal = Refusal::SoldOut { available: narrow(all) };
                     self.give_up(id, parked.command, parked.reply, refusal);
                 } else {
-                    keep.push_back(parked);
+                    queue.commands.push_back(parked);
                 }
             }
-            if keep.is_empty() {
+            if queue.commands.is_empty() {
                 self.tell_gathered(id);
                 continue;
             }
-            queue.commands = keep;
             let asked_at = queue.asked_at;
             self.parked.insert(id, queue);
             if asked_at.is_none_or(|at| at.plus_ms(ASK_AGAIN_MS) <= self.now) {
@@ -119,8 +128,9 @@ impl Core {
 
     /// Takes the commands that wait at a segment which leaves this shard.
     pub(super) fn take_parked(&mut self, id: InventoryId) -> Vec<(Command, ReplyTo)> {
-        let queue = self.parked.remove(&id).unwrap_or_default();
-        queue.commands.into_iter().map(|parked| (parked.command, parked.reply)).collect()
+        let mut queue = self.parked.remove(&id).unwrap_or_default();
+        let commands = std::mem::take(&mut queue.commands);
+        commands.into_iter().map(|parked| (parked.command, parked.reply)).collect()
     }
 
     /// A buyer is refused; money that came becomes a refund, since it must not be kept.

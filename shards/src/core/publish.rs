@@ -74,7 +74,6 @@ impl Core {
         let Some((view, list_in)) = self.view_of(id) else { return };
         let partition = self.partitions.get_mut(&id.partition()).expect("touched while owned");
         let inventory = partition.inventories.get_mut(&id).expect("touched while owned");
-        inventory.assert_conserved();
         let version = inventory.version();
         let part = match id.pool_and_segment() {
             Some((pool, segment)) => {
@@ -139,17 +138,24 @@ fn new_view(house: &Inventory) -> Option<ShowView> {
     Some(ShowView::new(house.id().show, plan, face_of(house)?))
 }
 
-/// Publishes a recovered inventory at once: all of it is durable.
+/// Publishes a recovered inventory at once: all of it is durable. Where its show was published
+/// before, whoever reads it there goes on doing so.
 pub(crate) fn publish_recovered(directory: &Arc<Directory>, inventory: &Inventory) {
     let id = inventory.id();
     match id.pool_and_segment() {
         None => {
-            let Some(view) = new_view(inventory) else { return };
+            let Some(view) = directory.show(id.show).or_else(|| new_view(inventory).map(Arc::new))
+            else {
+                return;
+            };
+            if let Some(face) = face_of(inventory) {
+                view.set_face(Arc::new(face));
+            }
             if let Goods::Seats(map) = inventory.goods() {
                 view.seats.publish_all(map, inventory.version());
             }
             view.announce(inventory.version());
-            directory.insert(Arc::new(view));
+            directory.insert(view);
         }
         Some((pool, segment)) => {
             let (Some(view), Goods::Stock(stock)) = (directory.show(id.show), inventory.goods())

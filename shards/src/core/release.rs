@@ -35,8 +35,8 @@ impl Release {
 /// A release, and how many records of this shard must be durable first.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    after: u64,
-    release: Release,
+    pub(super) after: u64,
+    pub(super) release: Release,
 }
 
 impl Core {
@@ -51,6 +51,7 @@ impl Core {
     }
 
     pub(super) fn release_durable(&mut self) {
+        self.is_releasing = true;
         while self.waiting.front().is_some_and(|waiting| waiting.after <= self.durable) {
             let waiting = self.waiting.pop_front().expect("looked at it");
             match waiting.release {
@@ -62,5 +63,6 @@ impl Core {
                 Release::Refund(due) => drop(self.around.refunds.send(due)),
             }
         }
+        self.is_releasing = false;
     }
 }

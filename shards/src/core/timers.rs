@@ -49,8 +49,13 @@ impl Core {
     fn expire(&mut self, id: InventoryId, mut holds: Vec<HoldNo>) {
         let scheduled = holds.contains(&SCHEDULE);
         holds.retain(|&no| no != SCHEDULE);
-        if self.leaving.contains_key(&id.partition()) || self.is_disk_full() {
-            // Whoever owns the partition next sets its timers again; a full disk passes.
+        let expire = Command::Expire { holds: holds.clone() };
+        if self.leaving.contains_key(&id.partition())
+            || self.is_disk_full()
+            || self.suspects.is_quarantined(id, &expire)
+        {
+            // Whoever owns the partition next sets its timers again; a full disk passes; and where
+            // expiry panics, holds end as commands meet them.
             let later = self.now.plus_ms(1_000);
             holds.iter().for_each(|&no| self.set_timer(id, no, Some(later)));
             if scheduled {
@@ -62,7 +67,7 @@ impl Core {
             self.execute(id, Command::RunSchedule, None);
         }
         if !holds.is_empty() {
-            self.execute(id, Command::Expire { holds: holds.clone() }, None);
+            self.execute(id, expire, None);
             // Those that were given more time meanwhile.
             for no in holds {
                 let deadline = self.inventory(id).and_then(|inventory| inventory.deadline(no));

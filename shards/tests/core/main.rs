@@ -4,5 +4,6 @@
 mod durability;
 mod expiry;
 mod moving;
+mod panics;
 mod stock;
 mod world;

@@ -1,8 +1,10 @@
 //! Shards without threads: tests hand the cores their requests, their time and their durability, in
 //! the order they choose.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use usher_engine::command::{HoldRequest, Wish};
 use usher_engine::id::PARTITION_COUNT;
@@ -12,8 +14,11 @@ use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
 use usher_engine::{
     BuyerId, Cents, Command, Currency, InventoryId, PartitionId, ShowKey, Timestamp,
 };
-use usher_shards::core::{Core, Partition, RefundOrder, Surroundings};
+use usher_persistence::codec::PlanSource;
+use usher_persistence::{FileSnapshots, Journal as _, MemoryDisk, MemoryJournal, Pending};
+use usher_shards::core::{Core, Fall, Partition, RefundOrder, Surroundings};
 use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
+use usher_shards::recovery::State;
 use usher_shards::route::Routes;
 use usher_shards::view::Directory;
 use usher_shards::writer::Submission;
@@ -34,6 +39,19 @@ pub(crate) struct World {
     pub(crate) records: u64,
     /// Whether submissions become durable at once.
     pub(crate) flushes: bool,
+    journal: MemoryJournal,
+    snapshots_dir: TempDir,
+    plans: Plans,
+}
+
+/// The plans of all shows that were opened.
+#[derive(Default)]
+struct Plans(RefCell<Vec<Arc<SeatPlan>>>);
+
+impl PlanSource for Plans {
+    fn plan(&self, id: PlanId) -> Option<Arc<SeatPlan>> {
+        self.0.borrow().iter().find(|plan| plan.id() == id).cloned()
+    }
 }
 
 pub(crate) type Waiting = oneshot::Receiver<Reply>;
@@ -61,6 +79,9 @@ impl World {
             in_flight: Vec::new(),
             records: 0,
             flushes: true,
+            journal: MemoryDisk::new().open().expect("an empty disk").0,
+            snapshots_dir: tempfile::tempdir().expect("a directory"),
+            plans: Plans::default(),
         }
     }
 
@@ -86,11 +107,51 @@ impl World {
         self.close(shard);
     }
 
-    fn close(&mut self, shard: usize) {
-        if let Some(submission) = self.cores[shard].close_turn() {
+    /// Takes a whole turn of a shard, which may panic. After a panic the shard comes back from the
+    /// journal when the test says so.
+    pub(crate) fn attempt(
+        &mut self,
+        shard: usize,
+        turn: impl FnOnce(&mut Core),
+    ) -> Result<(), Fall> {
+        self.cores[shard].begin_turn(self.now);
+        let submission = self.cores[shard].attempt(|core| {
+            turn(core);
+            core.close_turn()
+        })?;
+        self.take_submission(submission);
+        Ok(())
+    }
+
+    /// Makes everything durable, and brings a shard back that panicked.
+    pub(crate) fn settle_down(&mut self, shard: usize) {
+        self.flush();
+        self.rebuild(shard);
+        self.settle();
+    }
+
+    /// Brings a shard back that panicked.
+    pub(crate) fn rebuild(&mut self, shard: usize) {
+        let snapshots = FileSnapshots::open(self.snapshots_dir.path(), 2).expect("a directory");
+        let reader = self.journal.reader();
+        let owned = self.cores[shard].owned();
+        let recovered = State::recover_only(owned, &snapshots, reader.as_ref(), &self.plans);
+        let (state, _) = recovered.expect("a journal that can be read");
+        self.cores[shard].begin_turn(self.now);
+        self.cores[shard].rebuild(state.partitions);
+        self.close(shard);
+    }
+
+    fn take_submission(&mut self, submission: Option<Submission>) {
+        if let Some(submission) = submission {
             self.records += submission.entries.len() as u64;
             self.in_flight.push(submission);
         }
+    }
+
+    fn close(&mut self, shard: usize) {
+        let submission = self.cores[shard].close_turn();
+        self.take_submission(submission);
         if self.flushes {
             self.flush();
         }
@@ -101,6 +162,8 @@ impl World {
     pub(crate) fn flush(&mut self) {
         for submission in std::mem::take(&mut self.in_flight) {
             let shard = submission.shard;
+            let pending: Vec<Pending<'_>> = submission.pending().collect();
+            self.journal.append(&pending).expect("no fault was injected");
             self.cores[shard].begin_turn(self.now);
             self.cores[shard].durable(submission.upto);
             if let Some(submission) = self.cores[shard].close_turn() {
@@ -156,6 +219,7 @@ impl World {
     }
 
     pub(crate) fn open_show(&mut self, show: NewShow) {
+        self.plans.0.borrow_mut().extend(show.plan.clone());
         let house = InventoryId::house(SHOW);
         for command in [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)] {
             let reply = self.run(house, command);

@@ -1,13 +1,15 @@
 //! The OpenAPI document, put together from what the handlers say about themselves.
 //!
 //! Each folder of handlers describes its calls in a type `Api`; here they get one title, their
-//! keys, and the errors that any call may end in.
+//! keys, the bounds that their types do not say (`bounds`), and the problems that each may end in
+//! (`problems`). `scripts/conformance` holds a running server against all of it.
 
 use crate::{buyers, operators, organisers, sandbox, server};
-use usher_wire::PROBLEM_MEDIA_TYPE;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
+
+mod bounds;
+mod problems;
 
 /// Everything that is described here and nowhere else.
 #[derive(OpenApi)]
@@ -16,7 +18,7 @@ use utoipa::{Modify, OpenApi};
         title = "Usher",
         description = "Sells tickets when everybody wants one at the same second. Every error is a \
                        problem (RFC 9457); its `code` is stable and its `type` leads to a page \
-                       that explains it.",
+                       that explains it. Integers are written without fraction or exponent.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(server::health::alive, server::health::ready, server::health::metrics),
@@ -29,7 +31,6 @@ use utoipa::{Modify, OpenApi};
         (name = "sandbox", description = "A payment provider for trying and testing"),
         (name = "health", description = "Whether the server lives and is ready (on the operators' listener)"),
     ),
-    modifiers(&Keys, &AnyProblem),
 )]
 struct Frame;
 
@@ -44,9 +45,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
     ] {
         document.merge(part);
     }
-    // Again over the whole, since each part came without.
     Keys.modify(&mut document);
-    AnyProblem.modify(&mut document);
+    bounds::describe(&mut document);
+    problems::describe(&mut document);
     document
 }
 
@@ -63,28 +64,6 @@ impl Modify for Keys {
             let scheme =
                 HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(words)).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
-        }
-    }
-}
-
-/// Any call may end in a problem.
-struct AnyProblem;
-
-impl Modify for AnyProblem {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let schema = Ref::from_schema_name("Problem");
-        let content = ContentBuilder::new().schema(Some(RefOr::Ref(schema))).build();
-        let response = ResponseBuilder::new()
-            .description("Any other problem; `code` says which")
-            .content(PROBLEM_MEDIA_TYPE, content)
-            .build();
-        for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                let responses = &mut operation.responses.responses;
-                responses.entry("default".to_owned()).or_insert(RefOr::T(response.clone()));
-            }
         }
     }
 }

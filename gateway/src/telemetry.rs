@@ -96,6 +96,11 @@ pub fn gauge_runtime(app: &App) {
         metrics::counter!("usher_shard_requests_total", &shard).absolute(figures.requests);
         metrics::counter!("usher_shard_records_total", &shard).absolute(figures.records);
         metrics::counter!("usher_shard_turns_total", &shard).absolute(figures.turns);
+        metrics::counter!("usher_shard_panics_total", &shard).absolute(figures.panics);
+        metrics::gauge!("usher_shard_quarantined_commands", &shard)
+            .set(figures.quarantined.len() as f64);
+        metrics::gauge!("usher_shard_rebuild_duration_seconds", &shard)
+            .set(figures.last_rebuild.as_secs_f64());
     }
     let journal = app.router.journal();
     gauge("usher_journal_durable_sequence", journal.durable_seq as f64);
@@ -143,6 +148,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("usher_shard_requests_total", "Requests that a shard worked off"),
     ("usher_shard_records_total", "Journal records that a shard made"),
     ("usher_shard_turns_total", "Turns that a shard took"),
+    ("usher_shard_panics_total", "Panics after which a shard was rebuilt from the journal"),
     ("usher_journal_bytes_total", "Bytes appended to the journal"),
     ("usher_journal_records_total", "Records appended to the journal"),
     ("usher_journal_flushes_total", "Flushes of the journal to the device"),
@@ -153,6 +159,14 @@ const GAUGES: &[(&str, &str)] = &[
     ("usher_shard_lane_depth", "Requests that wait in front of a shard"),
     ("usher_shard_partitions", "Partitions that a shard owns"),
     ("usher_shard_inventories", "Inventories that a shard owns"),
+    (
+        "usher_shard_quarantined_commands",
+        "Commands that a shard refuses since they made it panic twice",
+    ),
+    (
+        "usher_shard_rebuild_duration_seconds",
+        "Time for which a shard was down after its last panic, 0 where it had none",
+    ),
     ("usher_journal_durable_sequence", "The last journal record that is durable"),
     (
         "usher_journal_flush_quantile_seconds",

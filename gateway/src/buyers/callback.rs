@@ -29,8 +29,6 @@ use usher_wire::{CallbackAnswer, CallbackRequest, CallbackResult, Problem};
         (status = 200, body = CallbackAnswer, description = "It is recorded"),
         (status = 401, body = Problem, description = "The signature is wrong",
          content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Tell us again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn hear(

@@ -13,7 +13,7 @@ use actix_web::web::Data;
 use usher_engine::command::CheckIn;
 use usher_engine::{Command, Refusal, Timestamp};
 use usher_shards::{Answer, CallError};
-use usher_wire::{CheckinAnswer, CheckinReason, CheckinRequest, CheckinResult, Problem};
+use usher_wire::{CheckinAnswer, CheckinReason, CheckinRequest, CheckinResult};
 
 use super::render::Holding;
 use super::{checks, idempotency, lookup};
@@ -29,10 +29,6 @@ const CODE_CHARS_MAX: usize = 256;
     operation_id = "checkIn", request_body = CheckinRequest,
     responses(
         (status = 200, body = CheckinAnswer, description = "Whether to open, and why not"),
-        (status = "4XX", body = Problem, description = "The request is wrong",
-         content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Scan again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn scan(

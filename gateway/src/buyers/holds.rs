@@ -32,10 +32,6 @@ use super::{checks, lookup};
     responses(
         (status = 201, body = usher_wire::Hold, description = "Held",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was held",
-         content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn place(

@@ -31,7 +31,7 @@ const LIFE_MAX: Duration = Duration::from_secs(20 * 60);
     get, path = "/api/v1/orders/{orderId}/stream", tag = "buyers", operation_id = "watchOrder",
     params(("orderId" = String, Path, description = "The order")),
     responses(
-        (status = 200, body = String, description = "Server-sent events; data is an Order",
+        (status = 200, body = sse::StreamEvent, description = "Server-sent events; data is an Order",
          content_type = "text/event-stream"),
         (status = 404, body = Problem, description = "None has this id",
          content_type = "application/problem+json"),

@@ -32,10 +32,6 @@ use super::{checks, contacts, holds, lookup};
     responses(
         (status = 201, body = usher_wire::Order, description = "Ordered",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was ordered",
-         content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn place(
@@ -118,10 +114,13 @@ pub(super) async fn cancel(
 #[into_params(parameter_in = Query)]
 pub(super) struct MyOrders {
     /// Who bought.
+    #[param(min_length = 1, max_length = 128)]
     user_id: String,
     /// The page, from 1.
+    #[param(minimum = 1)]
     page: Option<u32>,
     /// Orders on a page, at most 100; 20 where absent.
+    #[param(minimum = 1, maximum = 100)]
     size: Option<u32>,
 }
 

@@ -29,10 +29,6 @@ use super::{lookup, orders};
          headers(("Idempotent-Replayed" = String))),
         (status = 402, body = Problem, description = "The provider declined",
          content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, description = "It cannot be paid",
-         content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn start(

@@ -24,7 +24,7 @@ const HELLO: Bytes = Bytes::from_static(b"retry: 1000\n\n");
         ("Last-Event-ID" = Option<String>, Header, description = "Where to go on"),
     ),
     responses(
-        (status = 200, body = String, description = "Server-sent events",
+        (status = 200, body = sse::StreamEvent, description = "Server-sent events",
          content_type = "text/event-stream"),
         (status = 404, body = Problem, description = "No such show",
          content_type = "application/problem+json"),

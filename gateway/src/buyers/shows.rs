@@ -30,17 +30,22 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct ShowsQuery {
     /// Words that title, description, venue, city or performers must contain, in any case.
+    #[param(max_length = 200)]
     query: Option<String>,
     /// The venue's city, in any case.
+    #[param(max_length = 200)]
     city: Option<String>,
     /// The day on which the show starts, in UTC.
     #[param(value_type = Option<String>, format = Date)]
     date: Option<jiff::civil::Date>,
     /// The organiser's category, in any case.
+    #[param(max_length = 200)]
     category: Option<String>,
     /// The page, from 1.
+    #[param(minimum = 1)]
     page: Option<u32>,
     /// Shows on a page, at most 100; 20 where absent.
+    #[param(minimum = 1, maximum = 100)]
     size: Option<u32>,
 }
 

@@ -9,6 +9,20 @@ use futures_util::Stream;
 use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
+/// One event of a stream, as the document describes it: a stream is many of them.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is described here and written by `frame`")]
+pub(super) struct StreamEvent {
+    /// What kind of news it is.
+    event: Option<String>,
+    /// Where to go on: send it back as `Last-Event-ID`.
+    id: Option<String>,
+    /// JSON.
+    data: Option<String>,
+    /// How long to wait before coming back, in milliseconds.
+    retry: Option<String>,
+}
+
 /// A place for one more stream; given back when it is dropped.
 ///
 /// # Errors

@@ -31,6 +31,7 @@ pub(super) struct HistoryQuery {
     /// What concerned this hold or order, by the id of either.
     hold_id: Option<String>,
     /// What this user did.
+    #[param(min_length = 1, max_length = 128)]
     user_id: Option<String>,
     /// Not before.
     #[param(value_type = Option<String>, format = DateTime)]

@@ -1,15 +1,20 @@
 //! The shards, and the journal that they share.
 
+use super::live;
 use crate::app::App;
+use crate::buyers::lookup;
 use crate::http::problem::{ApiError, Code};
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use usher_engine::PartitionId;
 use usher_engine::id::PARTITION_COUNT;
-use usher_shards::ShardFigures;
 use usher_shards::stats::{self, JournalFigures};
-use usher_wire::{JournalStatus, Problem, Quantiles, ShardStatus, ShardsAnswer};
+use usher_shards::{Face, ShardFigures, Suspect};
+use usher_wire::{
+    JournalStatus, Problem, Quantiles, QuarantinedCommand, ShardStatus, ShardsAnswer,
+};
 
 /// All shards, with the journal and the newest snapshot.
 #[utoipa::path(
@@ -23,7 +28,7 @@ pub(super) async fn list(app: Data<App>) -> Result<HttpResponse, ApiError> {
     let newest = newest.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
     let shows = shows_by_shard(&app);
     let figures = app.router.shards();
-    let shards = figures.iter().map(|figures| status(figures, &shows[figures.shard]));
+    let shards = figures.iter().map(|figures| status(&app, figures, &shows[figures.shard]));
     let journal = app.router.journal();
     Ok(HttpResponse::Ok().json(ShardsAnswer {
         shards: shards.collect(),
@@ -52,13 +57,13 @@ pub(super) async fn show(app: Data<App>, shard: Path<String>) -> Result<HttpResp
     let figures = app.router.shards().into_iter().nth(shard).ok_or_else(unknown)?;
     let shows = shows_by_shard(&app).swap_remove(shard);
     let owned = (0..PARTITION_COUNT).filter(|&id| app.router.owner(PartitionId(id)) == shard);
-    let mut answer = status(&figures, &shows);
+    let mut answer = status(&app, &figures, &shows);
     answer.partition_ids = owned.collect();
     answer.show_ids = shows.into_iter().collect();
     Ok(HttpResponse::Ok().json(answer))
 }
 
-fn status(figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardStatus {
+fn status(app: &App, figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardStatus {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     ShardStatus {
         shard: count(figures.shard),
@@ -69,8 +74,23 @@ fn status(figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardStatus {
         requests: figures.requests,
         records: figures.records,
         turns: figures.turns,
+        panics: figures.panics,
+        last_rebuild_seconds: (figures.panics > 0).then(|| figures.last_rebuild.as_secs_f64()),
+        quarantined: figures.quarantined.iter().map(|suspect| quarantined(app, suspect)).collect(),
         show_ids: Vec::new(),
         partition_ids: Vec::new(),
+    }
+}
+
+fn quarantined(app: &App, suspect: &Suspect) -> QuarantinedCommand {
+    let face = app.router.directory().show(suspect.inventory.show).map(|view| view.face());
+    let name = |face: &Arc<Face>| live::name(face, suspect.inventory);
+    QuarantinedCommand {
+        show_id: face.as_ref().map(|face| face.details.public_id.to_string()),
+        inventory: face.as_ref().map_or_else(String::new, name),
+        command: suspect.command.to_string(),
+        panics: suspect.panics,
+        last_at: lookup::time(suspect.last_at),
     }
 }
 

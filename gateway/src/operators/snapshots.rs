@@ -16,7 +16,10 @@ use usher_wire::{BackupAnswer, BackupRequest, Problem, SnapshotAnswer};
 
 /// The directory of backups, in the data directory.
 pub const BACKUPS_DIR: &str = "backups";
-const DIRECTORY_CHARS_MAX: usize = 1_024;
+/// The longest name of a backup, in bytes.
+const DIRECTORY_BYTES_MAX: usize = 1_024;
+/// The longest part of it: no file system has longer names.
+const PART_BYTES_MAX: usize = 255;
 
 /// Compacts now: a snapshot of all that is durable, and a new generation of the journal.
 #[utoipa::path(
@@ -112,8 +115,8 @@ fn target(data_dir: &Path, asked: Option<&str>) -> Result<PathBuf, ApiError> {
         return Ok(backups.join(now.to_string()));
     };
     let refuse = |words: &str| Err(ApiError::field("/directory", words));
-    if asked.chars().count() > DIRECTORY_CHARS_MAX {
-        return refuse("it is longer than 1024 characters");
+    if asked.len() > DIRECTORY_BYTES_MAX {
+        return refuse("it is longer than 1024 bytes");
     }
     let path = Path::new(asked);
     let relative = path.strip_prefix(&backups).unwrap_or(path);
@@ -125,6 +128,14 @@ fn target(data_dir: &Path, asked: Option<&str>) -> Result<PathBuf, ApiError> {
     if !parts.all(|part| matches!(part, Component::Normal(_))) || asked.contains('\0') {
         let words = format!("it is not below {}", backups.display());
         return refuse(&words);
+    }
+    if relative.components().any(|part| part.as_os_str().len() > PART_BYTES_MAX) {
+        return refuse("a part of it is longer than 255 bytes");
+    }
+    // Below a file there is no place for a directory.
+    let ancestors = relative.ancestors().skip(1);
+    if ancestors.map(|above| backups.join(above)).any(|above| above.is_file()) {
+        return refuse("a part of it is a file");
     }
     Ok(backups.join(relative))
 }
@@ -185,7 +196,9 @@ mod tests {
             "/srv/usher/backups/../journal",
             "/srv/usher/backups-of-others/x",
             "a\0b",
-            &"x".repeat(1_025),
+            &"x".repeat(256),
+            &"ü".repeat(128),
+            &"x/".repeat(513),
         ] {
             check(bad, None);
         }

@@ -16,7 +16,7 @@ use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::{BuyerId, Command, InventoryId};
 use usher_shards::ShowView;
-use usher_wire::{CounterSaleRequest, Order, Problem};
+use usher_wire::{CounterSaleRequest, Order};
 
 /// Sells seats or standing tickets at the counter for cash. The tickets are in the answer.
 #[utoipa::path(
@@ -29,10 +29,6 @@ use usher_wire::{CounterSaleRequest, Order, Problem};
     responses(
         (status = 201, body = Order, description = "Sold, with its tickets",
          headers(("Location" = String), ("Idempotent-Replayed" = String))),
-        (status = "4XX", body = Problem, description = "Nothing was sold",
-         content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, description = "Try again",
-         content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn sell(

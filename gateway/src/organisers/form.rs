@@ -22,6 +22,8 @@ const TITLE_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 5_000;
 const CITY_CHARS_MAX: usize = 100;
 const SHORT_CHARS_MAX: usize = 64;
+/// A ticket's QR code has one byte for the length of a pool's name, and a character has up to four.
+const STOCK_NAME_CHARS_MAX: usize = 63;
 const PERFORMERS_MAX: usize = 50;
 /// A pool is split so that each segment has at least so many tickets, where nobody says how.
 const TICKETS_PER_SEGMENT: u32 = 500;
@@ -250,7 +252,7 @@ fn new_pools(asked: &[StockRequest]) -> Result<Vec<NewPool>, ApiError> {
     let mut pools: Vec<NewPool> = Vec::with_capacity(asked.len());
     for (place, stock) in asked.iter().enumerate() {
         let at = |field: &str| format!("/stock/{place}/{field}");
-        checks::text(&stock.name, &at("name"), 1, SHORT_CHARS_MAX)?;
+        checks::text(&stock.name, &at("name"), 1, STOCK_NAME_CHARS_MAX)?;
         if pools.iter().any(|other| other.name == stock.name) {
             return Err(ApiError::field(at("name"), "another pool has this name"));
         }

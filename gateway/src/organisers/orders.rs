@@ -32,13 +32,16 @@ const DIGITS_MIN: usize = 3;
 pub(super) struct OrdersQuery {
     /// An order id, a ticket code, or a part of a name, an e-mail address or a phone number. A
     /// search by the latter looks at the newest 200,000 orders.
+    #[param(max_length = 200)]
     query: Option<String>,
     /// Only orders in this state.
     #[param(value_type = Option<usher_wire::OrderStatus>)]
     status: Option<usher_wire::OrderStatus>,
     /// The page, from 1.
+    #[param(minimum = 1)]
     page: Option<u32>,
     /// Orders on a page, at most 100; 20 where absent.
+    #[param(minimum = 1, maximum = 100)]
     size: Option<u32>,
 }
 

@@ -7,13 +7,14 @@ use crate::ids;
 use actix_web::web::{self, Data};
 use actix_web::{HttpResponse, http::header::LOCATION};
 use usher_engine::plan::SeatPlan;
+use usher_wire::plan::PlanDocument;
 use usher_wire::{PlanCategoryCount, PlanCreated, Problem};
 
 /// Takes a seating plan in: pretix's open JSON. The same document again is the same plan.
 #[utoipa::path(
     post, path = "/admin/v1/plans", tag = "organisers", operation_id = "addPlan",
     security(("organiser" = [])),
-    request_body(content = Object, description = "pretix's seating-plan JSON: zones, rows, seats"),
+    request_body(content = PlanDocument, description = "pretix's seating-plan JSON: zones, rows, seats"),
     responses(
         (status = 201, body = PlanCreated, description = "The plan is kept",
          headers(("Location" = String))),

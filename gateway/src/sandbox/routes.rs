@@ -4,18 +4,18 @@ use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::http::query::QueryOf;
 use crate::payments::NewPayment;
-use actix_web::web::{self, Data, Json, ServiceConfig};
+use actix_web::web::{self, Data, Json, ServiceConfig, resource};
 use serde::Deserialize;
 use usher_shards::CallError;
-use usher_wire::{PaymentStatus, Problem, SandboxAnswer};
+use usher_wire::{PaymentStatus, SandboxAnswer};
 use utoipa::{IntoParams, OpenApi};
 
 /// Mounts the sandbox where it is switched on.
 pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
     if app.sandbox.is_some() {
         service
-            .route("/sandbox/payments/{paymentId}/succeed", web::post().to(succeed))
-            .route("/sandbox/payments/{paymentId}/fail", web::post().to(fail));
+            .service(resource("/sandbox/payments/{paymentId}/succeed").post(succeed))
+            .service(resource("/sandbox/payments/{paymentId}/fail").post(fail));
     }
 }
 
@@ -39,8 +39,6 @@ pub struct SandboxQuery {
     params(("paymentId" = String, Path, description = "As `pay` gave it"), SandboxQuery),
     responses(
         (status = 202, description = "The callback is on its way, or lost on purpose", body = SandboxAnswer),
-        (status = 404, description = "`UNKNOWN_PAYMENT`", body = Problem),
-        (status = 503, description = "`BUSY`: too many callbacks wait", body = Problem),
     ),
 )]
 pub async fn succeed(
@@ -57,8 +55,6 @@ pub async fn succeed(
     params(("paymentId" = String, Path, description = "As `pay` gave it"), SandboxQuery),
     responses(
         (status = 202, description = "The callback is on its way, or lost on purpose", body = SandboxAnswer),
-        (status = 404, description = "`UNKNOWN_PAYMENT`", body = Problem),
-        (status = 503, description = "`BUSY`: too many callbacks wait", body = Problem),
     ),
 )]
 pub async fn fail(

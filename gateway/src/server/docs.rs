@@ -4,7 +4,7 @@
 
 use crate::http::problem::{ApiError, Code};
 use crate::openapi;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, ServiceConfig, resource};
 use actix_web::{HttpResponse, Responder};
 use std::fmt::Write as _;
 use utoipa_swagger_ui::SwaggerUi;
@@ -13,9 +13,9 @@ use utoipa_swagger_ui::SwaggerUi;
 pub fn routes(service: &mut ServiceConfig) {
     service
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
-        .route("/docs", web::get().to(to_docs))
-        .route("/problems", web::get().to(problems))
-        .route("/problems/{slug}", web::get().to(problem));
+        .service(resource("/docs").get(to_docs))
+        .service(resource("/problems").get(problems))
+        .service(resource("/problems/{slug}").get(problem));
 }
 
 async fn to_docs() -> impl Responder {

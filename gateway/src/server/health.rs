@@ -8,16 +8,16 @@ use crate::app::App;
 use crate::operators::gauges;
 use crate::telemetry;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig, resource};
 use actix_web::{HttpResponse, Responder};
 use usher_wire::Health;
 
 /// Mounts the three pages.
 pub fn routes(service: &mut ServiceConfig) {
     service
-        .route("/healthz", web::get().to(alive))
-        .route("/readyz", web::get().to(ready))
-        .route("/metrics", web::get().to(metrics));
+        .service(resource("/healthz").get(alive))
+        .service(resource("/readyz").get(ready))
+        .service(resource("/metrics").get(metrics));
 }
 
 /// Alive: answers as long as it can.

@@ -314,11 +314,11 @@ pub struct Contact {
     pub name: String,
     /// A telephone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 40)]
+    #[schema(min_length = 1, max_length = 40)]
     pub phone: Option<String>,
     /// An e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 254)]
+    #[schema(min_length = 3, max_length = 254)]
     pub email: Option<String>,
 }
 

@@ -47,12 +47,38 @@ pub struct ShardStatus {
     pub records: u64,
     /// Turns that it took; requests by turns is how much it takes up at once.
     pub turns: u64,
+    /// Panics after which it was rebuilt from the journal.
+    #[serde(default)]
+    pub panics: u64,
+    /// How long it was down for the last of them; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_rebuild_seconds: Option<f64>,
+    /// What is refused with `COMMAND_QUARANTINED`, since it made the shard panic twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<QuarantinedCommand>,
     /// The shows that live here, in the answer about one shard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub show_ids: Vec<String>,
     /// The partitions that it owns, in the answer about one shard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partition_ids: Vec<u16>,
+}
+
+/// A command that made its shard panic twice, and is not tried again before a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuarantinedCommand {
+    /// The show; absent where it is no longer listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show_id: Option<String>,
+    /// `seats`, or the pool's name and the segment, such as `Floor/3`.
+    pub inventory: String,
+    /// Its kind, such as `Hold`.
+    pub command: String,
+    /// How often it panicked.
+    pub panics: u32,
+    /// When it did so last.
+    pub last_at: Timestamp,
 }
 
 /// The journal since the start of the process.
@@ -198,7 +224,7 @@ pub struct BackupRequest {
     /// A directory on the server that is empty or does not exist yet, within `backups` of the data
     /// directory: a path of it, or relative to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub directory: Option<String>,
 }
 

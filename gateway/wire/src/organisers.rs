@@ -97,7 +97,7 @@ pub struct ShowRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockRequest {
     /// Its name, unique in the show.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 63)]
     pub name: String,
     /// How many tickets.
     #[schema(minimum = 1, maximum = 10_000_000)]
@@ -177,6 +177,7 @@ pub struct StockPatch {
     pub quantity: Option<u32>,
     /// The new price of one, in cents, for holds made from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1_000_000_000_000_u64)]
     pub price_cents: Option<u64>,
 }
 

@@ -7,9 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// A seating plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanDocument<'a> {
     /// What the plan is called.
     #[serde(borrow)]
@@ -26,7 +27,7 @@ pub struct PlanDocument<'a> {
 }
 
 /// A price category.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanCategory<'a> {
     /// What seats refer to.
     #[serde(borrow)]
@@ -37,7 +38,7 @@ pub struct PlanCategory<'a> {
 }
 
 /// A part of the room. Usher calls it a section.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanZone<'a> {
     /// As people read it.
     #[serde(borrow)]
@@ -54,7 +55,7 @@ pub struct PlanZone<'a> {
 }
 
 /// A row of seats.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanRow<'a> {
     /// The row's name, such as `A`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ pub struct PlanRow<'a> {
 }
 
 /// A seat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanSeat<'a> {
     /// Unique in the plan; Usher's `seatId`.
     #[serde(borrow)]
@@ -85,7 +86,7 @@ pub struct PlanSeat<'a> {
 }
 
 /// A place in the drawing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanPosition {
     /// To the right.
     pub x: f64,
@@ -94,7 +95,7 @@ pub struct PlanPosition {
 }
 
 /// The drawing's size.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanSize {
     /// In the drawing's units.
     pub width: f64,

@@ -38,11 +38,13 @@ impl<'a> CompactSeatMap<'a> {
         let version = u64::from_le_bytes(header[4..12].try_into().ok()?);
         let seat_count = u32::from_le_bytes(header[12..16].try_into().ok()?);
         let bits = &bytes[HEADER_BYTES..];
-        (bits.len() == (seat_count as usize).div_ceil(4)).then_some(Self {
-            version,
-            seat_count,
-            bits,
-        })
+        if bits.len() != (seat_count as usize).div_ceil(4) {
+            return None;
+        }
+        let seats_in_last = seat_count % 4;
+        let unused =
+            bits.last().filter(|_| seats_in_last > 0).map(|last| last >> (seats_in_last * 2));
+        unused.is_none_or(|bits| bits == 0).then_some(Self { version, seat_count, bits })
     }
 
     /// The version at which all of it is true.
@@ -122,5 +124,8 @@ mod tests {
         assert_eq!(CompactSeatMap::parse(&bytes[..bytes.len() - 1]), None);
         assert_eq!(CompactSeatMap::parse(&bytes[..10]), None);
         assert_eq!(CompactSeatMap::parse(&[b'X'; 18]), None);
+        let mut with_unused_bits = bytes;
+        *with_unused_bits.last_mut().expect("a last byte") |= 0b100;
+        assert_eq!(CompactSeatMap::parse(&with_unused_bits), None, "one map, one spelling");
     }
 }

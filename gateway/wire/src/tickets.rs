@@ -70,10 +70,11 @@ pub struct Ticket {
 pub struct CheckinRequest {
     /// What the QR code said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2048)]
+    #[schema(min_length = 1, max_length = 2048)]
     pub payload: Option<String>,
     /// The code printed under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     pub ticket_code: Option<String>,
     /// The show that this gate admits to; a ticket of another show is then `WRONG_SHOW`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +87,7 @@ pub struct CheckinRequest {
     pub scanned_at: Option<Timestamp>,
     /// Chosen by the scanner per scan, so that a repeated request admits once and says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     pub nonce: Option<String>,
 }
 

@@ -118,6 +118,9 @@ fn each_fault_of_a_show_has_its_pointer() {
     check(|show| show.prices = [("Red".into(), 0), ("B/w".into(), 0)].into(), None);
     check(|show| show.stock.push(stock("Floor", 1)), Some("/stock/1/name"));
     check(|show| show.stock.push(stock("", 1)), Some("/stock/1/name"));
+    // 64 of these have 256 bytes, and a ticket counts them in one byte.
+    check(|show| show.stock.push(stock(&"🎫".repeat(63), 1)), None);
+    check(|show| show.stock.push(stock(&"🎫".repeat(64), 1)), Some("/stock/1/name"));
     check(|show| show.stock[0].quantity = 0, Some("/stock/0/quantity"));
     check(|show| show.stock[0].quantity = STOCK_MAX + 1, Some("/stock/0/quantity"));
     check(|show| show.stock[0].price_cents = u64::MAX, Some("/stock/0/priceCents"));

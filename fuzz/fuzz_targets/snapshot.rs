@@ -1,0 +1,5 @@
+//! Snapshot files.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| usher_fuzz_checks::disk::snapshot(bytes));

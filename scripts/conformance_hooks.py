@@ -1,0 +1,64 @@
+"""What scripts/conformance needs beyond schemathesis' own settings."""
+
+import hashlib
+import hmac
+import os
+
+import schemathesis
+
+SECRET = os.environ["USHER_CALLBACK_SECRET"].encode()
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Signs every other payment message, since no generator guesses an HMAC."""
+    body = case.body
+    if case.operation.path != "/api/v1/payments/callback" or not isinstance(body, dict):
+        return
+    fields = [body.get(name) for name in ("paymentId", "orderId", "status", "amountCents")]
+    signable = [isinstance(field, kind) for field, kind in zip(fields, (str, str, str, int))]
+    if all(signable) and isinstance(body.get("signature"), str) and len(str(fields)) % 2:
+        text = "\n".join(str(field) for field in fields).encode("utf-8", "surrogatepass")
+        body["signature"] = hmac.new(SECRET, text, hashlib.sha256).hexdigest()
+
+
+# Rules over several fields, or over what is there already: JSON Schema cannot say them, so a
+# request that fits the document may still be refused. Everything else that fits must be taken.
+MANY_FIELDS = (
+    # exactly one of several, at least one of several
+    "",
+    # the sale ends after it starts
+    "/saleStartsAt",
+    "/saleEndsAt",
+    # only beside `section` or `stock`
+    "/quantity",
+    # the server's own bound
+    "/holdSeconds",
+    # a path below the server's own directory, where nothing is yet
+    "/directory",
+)
+
+
+def is_stated_in_words(problem):
+    """Whether a refusal rests on a rule that the document states in words only."""
+    pointer, detail = problem.get("pointer", ""), problem.get("detail", "")
+    return (
+        problem["code"] == "INVALID_FIELD"
+        and (
+            pointer in MANY_FIELDS
+            # the plan's categories, the show's pools
+            or pointer.startswith(("/prices/", "/stock/"))
+            or "before 1970" in detail
+            # JSON Schema takes 1.0 for an integer
+            or "floating point" in detail
+        )
+    )
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Leaves out what is no fault; the checks that are not named here stay as they are."""
+    kind = type(failure).__name__
+    if kind == "RejectedPositiveData" and response.status_code == 400:
+        return not is_stated_in_words(response.json())
+    return True

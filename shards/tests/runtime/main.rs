@@ -1,5 +1,7 @@
 //! The runtime on a real sled journal, with its threads: it sells, stops, recovers, compacts.
 
+mod panics;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,7 @@ use usher_engine::{
 use usher_persistence::codec::PlanSource;
 use usher_persistence::sled_journal::{SledJournal, SledOptions};
 use usher_persistence::{Chain, FileSnapshots, Snapshots};
-use usher_shards::{CallError, KeeperConfig, LaneSizes, Runtime, RuntimeConfig, Storage};
+use usher_shards::{CallError, KeeperConfig, LaneSizes, OnFatal, Runtime, RuntimeConfig, Storage};
 
 const SHOW: ShowKey = ShowKey(42);
 const HOUSE: InventoryId = InventoryId::house(SHOW);
@@ -44,6 +46,15 @@ fn plan() -> Arc<SeatPlan> {
 }
 
 fn start(dir: &Path, shards: usize) -> Runtime {
+    start_with(dir, shards, Arc::new(OnePlan(plan())), Arc::new(|why| panic!("fatal: {why}")))
+}
+
+fn start_with(
+    dir: &Path,
+    shards: usize,
+    plans: Arc<dyn PlanSource + Send + Sync>,
+    on_fatal: OnFatal,
+) -> Runtime {
     let options = SledOptions::new(dir.join("journal"));
     let (journal, _) =
         SledJournal::open_or_begin(options, &Chain::genesis()).expect("open the journal");
@@ -61,9 +72,8 @@ fn start(dir: &Path, shards: usize) -> Runtime {
             generations_kept: 0,
         },
     };
-    let plans = Arc::new(OnePlan(plan()));
     let storage = Storage { journal: Box::new(journal), snapshots, plans };
-    Runtime::start(config, storage, Arc::new(|why| panic!("fatal: {why}"))).expect("recover")
+    Runtime::start(config, storage, on_fatal).expect("recover")
 }
 
 fn new_show() -> NewShow {
@@ -98,10 +108,14 @@ fn hold(buyer: u128, wish: Wish) -> Command {
 }
 
 async fn open_show(runtime: &Runtime) {
+    open(runtime, SHOW).await;
+}
+
+async fn open(runtime: &Runtime, show: ShowKey) {
     let router = runtime.router();
     let create = Command::CreateShow(Box::new(new_show()));
-    router.organise(SHOW, create).await.expect("create");
-    router.organise(SHOW, Command::MoveSale(SaleMove::Open)).await.expect("open");
+    router.organise(show, create).await.expect("create");
+    router.organise(show, Command::MoveSale(SaleMove::Open)).await.expect("open");
 }
 
 /// Many buyers at once, each after two seats that others want, too. Returns the seats that were

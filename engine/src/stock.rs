@@ -143,7 +143,9 @@ impl Segment {
     pub fn is_conserved(&self) -> bool {
         let here = [self.available, self.held, self.sold, self.blocked, self.withdrawn];
         let here: u64 = here.iter().copied().map(u64::from).sum();
-        here + self.lent == u64::from(self.base) + self.received
+        // Sums beyond what can be counted are nobody's: such a segment comes from no inventory.
+        let is = here.checked_add(self.lent);
+        is.is_some() && is == u64::from(self.base).checked_add(self.received)
     }
 
     fn gain(&mut self, quantity: u32) {

@@ -66,6 +66,12 @@ pub enum ImageError {
     /// The counters of a stock segment and its holds do not say the same.
     #[error("the counters of the stock do not agree with its holds")]
     StockDisagrees,
+    /// Ranges of blocked seats that the plan does not have, or that overlap.
+    #[error("the ranges of blocked seats are not those of the plan, in order")]
+    BadRanges,
+    /// More seats or tickets than can be counted.
+    #[error("with hold {} there are more seats or tickets than can be", .0.0)]
+    TooManyUnits(HoldNo),
     /// A claim that does not fit the goods.
     #[error("hold {} claims what is not sold here", .0.0)]
     WrongKind(HoldNo),
@@ -121,7 +127,7 @@ impl Inventory {
         inventory.next_hold = image.next_hold;
         inventory.ended = image.ended.into();
         inventory.strays = image.strays;
-        inventory.goods = restore_goods(image.goods);
+        inventory.goods = restore_goods(image.goods)?;
         for (id, keys) in image.keys {
             inventory.buyers.insert(id, Buyer { keys, ..Buyer::default() });
         }
@@ -162,11 +168,14 @@ impl Inventory {
             (Claim::Stock(_), Goods::Stock(_)) => {}
             _ => return Err(ImageError::WrongKind(no)),
         }
-        self.units_held += units * u32::from(kept);
-        self.units_sold += units * u32::from(sold);
+        let more = |count: u32, is_so: bool| {
+            count.checked_add(units * u32::from(is_so)).ok_or(ImageError::TooManyUnits(no))
+        };
+        self.units_held = more(self.units_held, kept)?;
+        self.units_sold = more(self.units_sold, sold)?;
         if kept || sold {
             let buyer = self.buyers.entry(hold.buyer).or_default();
-            buyer.units += units;
+            buyer.units = more(buyer.units, true)?;
             buyer.holds += u32::from(kept);
         }
         self.holds.insert(no, hold);
@@ -174,21 +183,25 @@ impl Inventory {
     }
 }
 
-fn restore_goods(goods: GoodsImage) -> Goods {
+fn restore_goods(goods: GoodsImage) -> Result<Goods, ImageError> {
     match goods {
-        GoodsImage::Nothing => Goods::Nothing,
-        GoodsImage::Stock(segment) => Goods::Stock(segment),
+        GoodsImage::Nothing => Ok(Goods::Nothing),
+        GoodsImage::Stock(segment) => Ok(Goods::Stock(segment)),
         GoodsImage::Seats { plan, blocked } => {
+            let seat_count = plan.seat_count();
             let mut map = SeatMap::new(plan);
             let mut next = 0;
             let mut open = Vec::new();
             for range in blocked {
+                let end = range.first.0.checked_add(range.count);
+                let fits = |end: &u32| range.first.0 >= next && *end <= seat_count;
+                let end = end.filter(fits).ok_or(ImageError::BadRanges)?;
                 open.extend((next..range.first.0).map(SeatIx));
-                next = range.first.0 + range.count;
+                next = end;
             }
-            open.extend((next..map.plan().seat_count()).map(SeatIx));
+            open.extend((next..seat_count).map(SeatIx));
             map.put_on_sale(&open);
-            Goods::Seats(map)
+            Ok(Goods::Seats(map))
         }
     }
 }

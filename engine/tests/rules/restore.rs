@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use usher_engine::inventory::image::{GoodsImage, Image, ImageError};
-use usher_engine::inventory::{Claim, Goods};
+use usher_engine::inventory::{Claim, Goods, HoldStatus};
 use usher_engine::plan::SeatIx;
+use usher_engine::show::SeatRange;
 use usher_engine::{Effect, HoldNo, Inventory, InventoryId, ShowKey};
 
 use crate::common::{Setting, Stage};
@@ -110,7 +111,7 @@ fn an_image_that_contradicts_itself_makes_no_inventory() {
     let house = stage.house.live.image();
     let segment = stage.segments[0].live.image();
     type Row<'a> = (&'a str, &'a Image, fn(&mut Image), ImageError);
-    let rows: [Row<'_>; 9] = [
+    let rows: [Row<'_>; 14] = [
         (
             "a seat of no plan",
             &house,
@@ -169,6 +170,49 @@ fn an_image_that_contradicts_itself_makes_no_inventory() {
             },
             ImageError::StockDisagrees,
         ),
+        (
+            "more tickets than can be counted",
+            &segment,
+            |image| {
+                if let GoodsImage::Stock(segment) = &mut image.goods {
+                    segment.lent = u64::MAX;
+                    segment.received = u64::MAX;
+                }
+            },
+            ImageError::StockDisagrees,
+        ),
+        (
+            "more tickets in one hold than can be counted",
+            &segment,
+            |image| {
+                let hold = image.holds[0].1.clone();
+                image.holds = vec![(HoldNo(1), hold.clone()), (HoldNo(2), hold)];
+                for (_, hold) in &mut image.holds {
+                    hold.status = HoldStatus::Active;
+                    hold.order = None;
+                    hold.claim = Claim::Stock(u32::MAX);
+                }
+            },
+            ImageError::TooManyUnits(HoldNo(2)),
+        ),
+        (
+            "a range behind the plan",
+            &house,
+            |image| ranges_of(image, &[(8, 9)]),
+            ImageError::BadRanges,
+        ),
+        (
+            "a range without an end",
+            &house,
+            |image| ranges_of(image, &[(8, u32::MAX)]),
+            ImageError::BadRanges,
+        ),
+        (
+            "ranges that overlap",
+            &house,
+            |image| ranges_of(image, &[(8, 4), (11, 5)]),
+            ImageError::BadRanges,
+        ),
     ];
     for (name, image, spoil, expected) in rows {
         let mut image = image.clone();
@@ -219,4 +263,10 @@ fn an_inventory_knows_when_it_last_heard_and_what_it_has_still_to_do() {
     let refunds = unfinished.iter().filter(|effect| matches!(effect, Effect::Refund { .. }));
     assert_eq!(refunds.count(), 2, "of a cancelled order, and of none: {unfinished:?}");
     assert_eq!(Inventory::vacant(stage.house.live.id()).unfinished(), []);
+}
+
+fn ranges_of(image: &mut Image, ranges: &[(u32, u32)]) {
+    let GoodsImage::Seats { blocked, .. } = &mut image.goods else { panic!("{:?}", image.goods) };
+    let ranges = ranges.iter();
+    *blocked = ranges.map(|&(first, count)| SeatRange { first: SeatIx(first), count }).collect();
 }

@@ -5,12 +5,10 @@
 //! happened. The actor behind the lanes is only woken: an actor's own mailbox could neither bound
 //! nor order what is in it.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use actix::Addr;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use usher_engine::Command;
+use usher_shared::{DurableMark, Waker};
 
 use crate::actor::{ShardActor, Wake};
 use crate::message::{Envelope, PeerMessage, Request, Unavailable};
@@ -49,8 +47,8 @@ pub(crate) struct Lanes {
     /// Between shards. Not bounded here: what can be in it is bounded by the other lanes, by open
     /// loans and by the number of segments, and losing any of it would lose a request.
     peers: Sender<PeerMessage>,
-    durable: AtomicU64,
-    waker: Waker,
+    durable: DurableMark,
+    waker: Waker<Addr<ShardActor>>,
 }
 
 /// The receiving ends, held by the shard.
@@ -62,20 +60,14 @@ pub(crate) struct LaneEnds {
     pub(crate) peers: Receiver<PeerMessage>,
 }
 
-#[derive(Debug, Default)]
-struct Waker {
-    is_awake: AtomicBool,
-    actor: OnceLock<Addr<ShardActor>>,
-}
-
 impl Lanes {
     pub(crate) fn new(sizes: LaneSizes) -> (Self, LaneEnds) {
         let (money, money_end) = bounded(sizes.money);
         let (buyers, buyers_end) = bounded(sizes.buyers);
         let (control, control_end) = bounded(sizes.control);
         let (peers, peers_end) = unbounded();
-        let durable = AtomicU64::new(0);
-        let lanes = Self { money, buyers, control, peers, durable, waker: Waker::default() };
+        let (durable, waker) = (DurableMark::default(), Waker::default());
+        let lanes = Self { money, buyers, control, peers, durable, waker };
         let ends = LaneEnds {
             money: money_end,
             buyers: buyers_end,
@@ -107,12 +99,12 @@ impl Lanes {
     }
 
     pub(crate) fn set_durable(&self, upto: u64) {
-        self.durable.fetch_max(upto, Ordering::AcqRel);
+        self.durable.raise(upto);
         self.wake();
     }
 
     pub(crate) fn durable(&self) -> u64 {
-        self.durable.load(Ordering::Acquire)
+        self.durable.get()
     }
 
     /// Requests that wait.
@@ -121,21 +113,18 @@ impl Lanes {
     }
 
     pub(crate) fn connect(&self, actor: Addr<ShardActor>) {
-        // Whoever came before could not wake it, so it is woken whatever the flag says.
-        actor.do_send(Wake);
-        let connected = self.waker.actor.set(actor);
-        assert!(connected.is_ok(), "one actor per shard");
+        if let Some(actor) = self.waker.connect(actor) {
+            actor.do_send(Wake);
+        }
     }
 
     /// The shard is about to look; whoever comes from now on must wake it again.
     pub(crate) fn falls_asleep(&self) {
-        self.waker.is_awake.store(false, Ordering::SeqCst);
+        self.waker.falls_asleep();
     }
 
     fn wake(&self) {
-        if !self.waker.is_awake.swap(true, Ordering::SeqCst)
-            && let Some(actor) = self.waker.actor.get()
-        {
+        if let Some(actor) = self.waker.wake() {
             actor.do_send(Wake);
         }
     }

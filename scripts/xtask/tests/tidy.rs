@@ -36,7 +36,8 @@ fn the_crates_depend_downwards_only() {
     };
     check("engine", &[]);
     check("persistence", &["usher-engine"]);
-    check("shards", &["usher-engine", "usher-persistence"]);
+    check("shards/shared", &["usher-engine"]);
+    check("shards", &["usher-engine", "usher-persistence", "usher-shared"]);
     check("gateway/wire", &[]);
     check("gateway", &["usher-engine", "usher-persistence", "usher-shards", "usher-wire"]);
     check("loadgen/audit", &[]);

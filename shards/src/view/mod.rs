@@ -6,12 +6,9 @@
 //!                                                             └─ PoolBoard   counters by segment
 //! ```
 //!
-//! Views hold only what is durable, and are published before the answers that rest on it, so a
+//! The boards are in `usher-shared`, where a model checker can get at them. Views hold only what is durable, and are published before the answers that rest on it, so a
 //! buyer who reads after writing sees the write. Each part has a single writer, the owner of its
 //! inventory; readers never make it wait for long.
-
-mod pool;
-mod seats;
 
 use std::sync::{Arc, RwLock};
 
@@ -21,9 +18,9 @@ use usher_engine::plan::SeatPlan;
 use usher_engine::show::{Pool, ShowDetails, Terms};
 use usher_engine::{PartitionId, ShowKey};
 
-pub use pool::{PoolBoard, PoolTotals, SegmentBoard, SegmentFigures};
-pub(crate) use seats::free_by_category;
-pub use seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
+pub use usher_shared::pool::{PoolBoard, PoolTotals, SegmentBoard, SegmentFigures};
+pub(crate) use usher_shared::seats::free_by_category;
+pub use usher_shared::seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
 
 /// All shows that there are.
 #[derive(Debug, Default)]

@@ -1,27 +1,27 @@
 //! The published status of every seat: two bits a seat, written in place, copied by readers.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use usher_engine::plan::{CategoryIx, SeatIx, SeatPlan};
 use usher_engine::seats::{SeatCounts, SeatMap, SeatStatus};
+
+use crate::seqlock::{Sequence, Word};
+use crate::sync::{Flaw, Mutex, is_planted};
 
 /// Changes that are remembered for readers who know an older version.
 const RECENT_CHANGES_MAX: usize = 65_536;
 
 const SEATS_PER_WORD: usize = 32;
 
-/// All seats of one show. One writer, the owner of the house; the sequence number is odd while it
-/// writes, and a reader that saw it move copies again (a seqlock, Lameter 2005, over atomics).
+/// All seats of one show. One writer, the owner of the house; readers get copies of one moment.
 #[derive(Debug)]
 pub struct SeatBoard {
     seat_count: u32,
-    sequence: AtomicU64,
-    version: AtomicU64,
-    words: Vec<AtomicU64>,
-    free_by_category: Vec<AtomicU32>,
-    counts: [AtomicU32; 4],
+    sequence: Sequence,
+    version: Word,
+    words: Vec<Word>,
+    free_by_category: Vec<Word>,
+    counts: [Word; 4],
     recent: Mutex<Recent>,
 }
 
@@ -73,7 +73,8 @@ impl SeatMapCopy {
 
 impl SeatBoard {
     /// All seats of a plan, blocked: a show begins like that, and only what changes is published.
-    pub(super) fn new(plan: Option<&SeatPlan>) -> Self {
+    #[must_use]
+    pub fn new(plan: Option<&SeatPlan>) -> Self {
         let seat_count = plan.map_or(0, SeatPlan::seat_count);
         let words = (seat_count as usize).div_ceil(SEATS_PER_WORD);
         let in_last = seat_count as usize % SEATS_PER_WORD;
@@ -85,11 +86,11 @@ impl SeatBoard {
         let categories = plan.map_or(0, |plan| plan.categories().len());
         Self {
             seat_count,
-            sequence: AtomicU64::new(0),
-            version: AtomicU64::new(0),
-            words: (0..words).map(|word| AtomicU64::new(blocked(word))).collect(),
-            free_by_category: (0..categories).map(|_| AtomicU32::new(0)).collect(),
-            counts: [0, 0, 0, seat_count].map(AtomicU32::new),
+            sequence: Sequence::default(),
+            version: Word::default(),
+            words: (0..words).map(|word| Word::new(blocked(word))).collect(),
+            free_by_category: (0..categories).map(|_| Word::default()).collect(),
+            counts: [0, 0, 0, seat_count].map(|count| Word::new(u64::from(count))),
             recent: Mutex::default(),
         }
     }
@@ -97,13 +98,13 @@ impl SeatBoard {
     /// Copies all seats, as of one version.
     #[must_use]
     pub fn copy(&self) -> SeatMapCopy {
-        self.read_whole(|| {
+        self.sequence.read(|| {
             let mut bits = Vec::with_capacity(self.words.len() * 8);
             for word in &self.words {
-                bits.extend_from_slice(&word.load(Ordering::Acquire).to_le_bytes());
+                bits.extend_from_slice(&word.get().to_le_bytes());
             }
             bits.truncate((self.seat_count as usize).div_ceil(4));
-            let version = self.version.load(Ordering::Acquire);
+            let version = self.version.get();
             SeatMapCopy { version, seat_count: self.seat_count, bits }
         })
     }
@@ -117,7 +118,7 @@ impl SeatBoard {
         }
         let first = recent.changes.partition_point(|(at, ..)| *at <= version);
         let mut seats: Vec<_> = recent.changes.range(first..).map(|(_, s, st)| (*s, *st)).collect();
-        let now = self.version.load(Ordering::Acquire);
+        let now = self.version.get();
         drop(recent);
         // The newest change of each seat is the last of its run after a stable sort.
         seats.sort_by_key(|(seat, _)| *seat);
@@ -130,35 +131,25 @@ impl SeatBoard {
     /// Counts by status.
     #[must_use]
     pub fn figures(&self) -> SeatFigures {
-        self.read_whole(|| {
+        self.sequence.read(|| {
             let [available, held, sold, blocked] =
-                self.counts.each_ref().map(|count| count.load(Ordering::Acquire));
+                self.counts.each_ref().map(|count| count.get() as u32);
             let counts = SeatCounts { available, held, sold, blocked };
-            SeatFigures { counts, version: self.version.load(Ordering::Acquire) }
+            SeatFigures { counts, version: self.version.get() }
         })
     }
 
     /// Free seats of a price category.
     #[must_use]
     pub fn free_in_category(&self, category: CategoryIx) -> u32 {
-        self.free_by_category[category.index()].load(Ordering::Acquire)
+        self.free_by_category[category.index()].get() as u32
     }
 
-    fn read_whole<T>(&self, read: impl Fn() -> T) -> T {
-        loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            if before.is_multiple_of(2) {
-                let value = read();
-                if self.sequence.load(Ordering::Acquire) == before {
-                    return value;
-                }
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    /// Publishes everything at once, at start.
-    pub(crate) fn publish_all(&self, map: &SeatMap, version: u64) {
+    /// Publishes everything at once, at start. Only for the owner of the house.
+    ///
+    /// # Panics
+    /// When a thread panicked while it noted changes.
+    pub fn publish_all(&self, map: &SeatMap, version: u64) {
         let seats = map.plan().seats().map(|seat| (seat, map.status(seat)));
         let changes: Vec<_> = seats.collect();
         let free = free_by_category(map);
@@ -167,8 +158,11 @@ impl SeatBoard {
         *recent = Recent { changes: VecDeque::new(), forgotten: version };
     }
 
-    /// Publishes what changed up to `version`.
-    pub(crate) fn publish(
+    /// Publishes what changed up to `version`. Only for the owner of the house.
+    ///
+    /// # Panics
+    /// When a thread panicked while it noted changes.
+    pub fn publish(
         &self,
         changes: &[(SeatIx, SeatStatus)],
         free_by_category: &[u32],
@@ -176,22 +170,26 @@ impl SeatBoard {
         version: u64,
     ) {
         let mut recent = self.recent.lock().expect("no panic while changes are noted");
-        self.sequence.fetch_add(1, Ordering::AcqRel);
-        for &(seat, status) in changes {
-            let shift = seat.index() % SEATS_PER_WORD * 2;
-            let word = &self.words[seat.index() / SEATS_PER_WORD];
-            let cleared = word.load(Ordering::Relaxed) & !(0b11 << shift);
-            word.store(cleared | (status as u64) << shift, Ordering::Release);
+        self.sequence.write(|| {
+            for &(seat, status) in changes {
+                let shift = seat.index() % SEATS_PER_WORD * 2;
+                let word = &self.words[seat.index() / SEATS_PER_WORD];
+                let cleared = word.get() & !(0b11 << shift);
+                word.set(cleared | (status as u64) << shift);
+            }
+            for (cell, free) in self.free_by_category.iter().zip(free_by_category) {
+                cell.set(u64::from(*free));
+            }
+            let SeatCounts { available, held, sold, blocked } = counts;
+            for (cell, count) in self.counts.iter().zip([available, held, sold, blocked]) {
+                cell.set(u64::from(count));
+            }
+            self.version.set(version);
+        });
+        if is_planted(Flaw::NotedTooLate) {
+            drop(recent);
+            recent = self.recent.lock().expect("no panic while changes are noted");
         }
-        for (cell, free) in self.free_by_category.iter().zip(free_by_category) {
-            cell.store(*free, Ordering::Release);
-        }
-        let SeatCounts { available, held, sold, blocked } = counts;
-        for (cell, count) in self.counts.iter().zip([available, held, sold, blocked]) {
-            cell.store(count, Ordering::Release);
-        }
-        self.version.store(version, Ordering::Release);
-        self.sequence.fetch_add(1, Ordering::AcqRel);
         recent.note(changes, version);
     }
 }
@@ -210,7 +208,9 @@ impl Recent {
     }
 }
 
-pub(crate) fn free_by_category(map: &SeatMap) -> Vec<u32> {
+/// Free seats of each price category, as [`SeatBoard::publish`] takes them.
+#[must_use]
+pub fn free_by_category(map: &SeatMap) -> Vec<u32> {
     let categories = 0..map.plan().categories().len();
     categories.map(|category| map.free_in_category(CategoryIx(category as u8))).collect()
 }

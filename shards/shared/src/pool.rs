@@ -1,8 +1,8 @@
 //! Published figures of a stock pool, by segment.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use usher_engine::stock::Segment;
+
+use crate::seqlock::{Sequence, Word};
 
 /// The segments of one pool.
 #[derive(Debug)]
@@ -10,12 +10,11 @@ pub struct PoolBoard {
     segments: Vec<SegmentBoard>,
 }
 
-/// One segment. Written by its owner only; the sequence number is odd while it writes, so readers
-/// get figures that belong together (a seqlock, Lameter 2005, over atomics).
+/// One segment. Written by its owner only; readers get figures that belong together.
 #[derive(Debug, Default)]
 pub struct SegmentBoard {
-    sequence: AtomicU64,
-    cells: [AtomicU64; 9],
+    sequence: Sequence,
+    cells: [Word; 9],
 }
 
 /// What is published of a segment.
@@ -57,7 +56,9 @@ pub struct PoolTotals {
 }
 
 impl PoolBoard {
-    pub(super) fn new(segments: u16) -> Self {
+    /// So many segments, all of them empty.
+    #[must_use]
+    pub fn new(segments: u16) -> Self {
         Self { segments: (0..segments).map(|_| SegmentBoard::default()).collect() }
     }
 
@@ -108,29 +109,24 @@ impl SegmentBoard {
     /// The figures, all of one moment.
     #[must_use]
     pub fn figures(&self) -> SegmentFigures {
-        loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            let cells = self.cells.each_ref().map(|cell| cell.load(Ordering::Acquire));
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Acquire) == before {
-                let [available, held, sold, blocked, in_transit, rest @ ..] = cells;
-                let [gains, terms_version, version, withdrawn] = rest;
-                return SegmentFigures {
-                    available,
-                    held,
-                    sold,
-                    blocked,
-                    in_transit,
-                    gains,
-                    terms_version,
-                    version,
-                    withdrawn,
-                };
-            }
-            std::hint::spin_loop();
+        let cells = self.sequence.read(|| self.cells.each_ref().map(Word::get));
+        let [available, held, sold, blocked, in_transit, rest @ ..] = cells;
+        let [gains, terms_version, version, withdrawn] = rest;
+        SegmentFigures {
+            available,
+            held,
+            sold,
+            blocked,
+            in_transit,
+            gains,
+            terms_version,
+            version,
+            withdrawn,
         }
     }
 
-    pub(crate) fn publish(&self, figures: &SegmentFigures) {
+    /// Publishes new figures. Only for the owner of the segment.
+    pub fn publish(&self, figures: &SegmentFigures) {
         let cells = [
             figures.available,
             figures.held,
@@ -142,16 +138,18 @@ impl SegmentBoard {
             figures.version,
             figures.withdrawn,
         ];
-        self.sequence.fetch_add(1, Ordering::AcqRel);
-        for (cell, value) in self.cells.iter().zip(cells) {
-            cell.store(value, Ordering::Release);
-        }
-        self.sequence.fetch_add(1, Ordering::AcqRel);
+        self.sequence.write(|| {
+            for (cell, value) in self.cells.iter().zip(cells) {
+                cell.set(value);
+            }
+        });
     }
 }
 
 impl SegmentFigures {
-    pub(crate) fn of(segment: &Segment, version: u64) -> Self {
+    /// What there is to publish of a segment.
+    #[must_use]
+    pub fn of(segment: &Segment, version: u64) -> Self {
         Self {
             available: u64::from(segment.available),
             held: u64::from(segment.held),

@@ -182,6 +182,7 @@ impl Chain {
         for (partition, partition_seq) in heads {
             *slot(&mut known, partition) = partition_seq;
         }
+        trim(&mut known);
         Self { seq, checksum, heads: Some(known) }
     }
 
@@ -274,6 +275,7 @@ impl Chain {
         for record in framed.iter().rev() {
             *slot(heads, record.partition) = record.partition_seq - 1;
         }
+        trim(heads);
     }
 
     /// Accepts a record as the next one and moves on.
@@ -301,12 +303,12 @@ impl Chain {
         let Some(heads) = &mut self.heads else {
             return Ok(());
         };
-        let head = slot(heads, partition);
-        let expected = *head + 1;
+        // Looked at without making room: what is refused leaves nothing behind.
+        let expected = heads.get(usize::from(partition)).copied().unwrap_or_default() + 1;
         if found != expected {
             return Err(FrameError::PartitionGap { partition, expected, found });
         }
-        *head = found;
+        *slot(heads, partition) = found;
         Ok(())
     }
 }
@@ -318,6 +320,12 @@ fn slot(heads: &mut Vec<u64>, partition: u16) -> &mut u64 {
         heads.resize(index + 1, 0);
     }
     &mut heads[index]
+}
+
+/// Leaves no partition at the end that has no record, so that equal chains compare equal.
+fn trim(heads: &mut Vec<u64>) {
+    let used = heads.iter().rposition(|head| *head > 0).map_or(0, |last| last + 1);
+    heads.truncate(used);
 }
 
 /// The little-endian number at `offset`; the caller has checked the length.

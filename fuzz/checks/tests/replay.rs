@@ -1,11 +1,12 @@
 //! The corpus and small changes of it through every check, without instruments: what the fuzzer
-//! once found stays found, also where there is no fuzzer.
+//! once found stays found, also where there is no fuzzer. With `USHER_FUZZ_CHANGES` there are so
+//! many changes of each input instead of a few, and with `USHER_FUZZ_ONLY` only one check runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use usher_fuzz_checks::{Check, all};
 
-/// Changed inputs for each file of a corpus.
+/// Changed inputs for each file of a corpus, where nobody says.
 const CHANGES_PER_SEED: u64 = 200;
 /// Inputs of a corpus that are changed; all are replayed.
 const SEEDS_CHANGED_MAX: usize = 40;
@@ -74,7 +75,13 @@ fn corpus(name: &str) -> Vec<PathBuf> {
 
 #[test]
 fn the_corpus_and_changes_of_it_pass_every_check() {
+    let asked = std::env::var("USHER_FUZZ_CHANGES").ok();
+    let asked = asked.map_or(CHANGES_PER_SEED, |count| count.parse().expect("a number"));
+    let only = std::env::var("USHER_FUZZ_ONLY").ok();
     for (number, (name, check)) in (1..).zip(all()) {
+        if only.as_deref().is_some_and(|only| only != name) {
+            continue;
+        }
         let files = corpus(name);
         assert!(!files.is_empty(), "{name} has no corpus");
         run(name, check, &[]);
@@ -82,7 +89,7 @@ fn the_corpus_and_changes_of_it_pass_every_check() {
         for (index, file) in files.iter().enumerate() {
             let seed = fs::read(file).expect("a file");
             run(name, check, &seed);
-            let changes = if index < SEEDS_CHANGED_MAX { CHANGES_PER_SEED } else { 0 };
+            let changes = if index < SEEDS_CHANGED_MAX { asked } else { 0 };
             for _ in 0..changes {
                 let mut changed = seed.clone();
                 random.spoil(&mut changed);

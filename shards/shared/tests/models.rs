@@ -1,0 +1,348 @@
+//! What threads share, in every order of steps and with every value that a load may return.
+//!
+//! Run by `scripts/concurrency`, which has this crate compiled for the model checker. Each model
+//! has a bound on preemptions (how often a thread is stopped where it could go on), below which it
+//! is explored exhaustively. Each is run with flaws planted as well, and must then fail: a model
+//! that accepts everything proves nothing.
+#![cfg(loom)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use loom::sync::{Mutex, mpsc};
+use loom::thread;
+use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::seats::{SeatCounts, SeatStatus};
+use usher_shared::pool::{PoolBoard, SegmentBoard, SegmentFigures};
+use usher_shared::seats::SeatBoard;
+use usher_shared::sync::{Flaw, with_flaw};
+use usher_shared::{DurableMark, Waker};
+
+/// Executions of one model in the short form. The long form has no such bound.
+const EXECUTIONS_MAX: usize = 20_000;
+
+/// Whether somebody said how far to go, and so has time.
+fn is_long() -> bool {
+    std::env::var_os("LOOM_MAX_PREEMPTIONS").is_some()
+}
+
+/// How often the one who writes does so. Each cell may be seen as any write left it, so the number
+/// of executions grows with the power of the number of cells.
+fn writes() -> u64 {
+    if is_long() { 2 } else { 1 }
+}
+
+/// Explores a model, up to so many preemptions or `LOOM_MAX_PREEMPTIONS`, and says how far it went.
+fn explore(name: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    let bound = *builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = builder.max_branches.max(100_000);
+    if !is_long() {
+        builder.max_permutations = Some(EXECUTIONS_MAX);
+    }
+    let executions = Arc::new(AtomicU64::new(0));
+    let counted = executions.clone();
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let executions = executions.load(Ordering::Relaxed);
+    let how = if executions + 1 < EXECUTIONS_MAX as u64 || is_long() { "all" } else { "the first" };
+    println!("{name}: {how} {executions} executions with at most {bound} preemptions");
+}
+
+// ---- A segment's figures.
+
+/// Figures that belong together are all the same number here.
+fn figures(n: u64) -> SegmentFigures {
+    SegmentFigures {
+        available: n,
+        held: n,
+        sold: n,
+        blocked: n,
+        in_transit: n,
+        gains: n,
+        terms_version: n,
+        version: n,
+        withdrawn: n,
+    }
+}
+
+fn figures_belong_together() {
+    let board = Arc::new(SegmentBoard::default());
+    let written = board.clone();
+    let writer = thread::spawn(move || {
+        (1..=writes()).for_each(|n| written.publish(&figures(n)));
+    });
+    let mut last = 0;
+    for _ in 0..writes() {
+        let read = board.figures();
+        assert_eq!(read, figures(read.version), "torn");
+        assert!(read.version >= last, "went back");
+        last = read.version;
+    }
+    writer.join().expect("no panic");
+    assert_eq!(board.figures(), figures(writes()), "lost");
+}
+
+#[test]
+fn figures_are_those_of_one_moment() {
+    explore("figures", 2, figures_belong_together);
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn figures_copied_without_order_are_torn() {
+    with_flaw(Flaw::CellsUnordered, || explore("figures", 2, figures_belong_together));
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn figures_copied_without_a_second_look_are_torn() {
+    with_flaw(Flaw::NoSecondLook, || explore("figures", 2, figures_belong_together));
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn figures_written_in_secret_are_torn() {
+    with_flaw(Flaw::RaisedOnlyAfter, || explore("figures", 2, figures_belong_together));
+}
+
+// ---- Seats.
+
+/// Seats that do not share a word.
+const SEATS: [SeatIx; 2] = [SeatIx(0), SeatIx(33)];
+
+fn plan() -> SeatPlan {
+    let mut builder = SeatPlanBuilder::new(PlanId([1; 16]), "one row");
+    let category = builder.category("all").expect("a new category");
+    builder.section("stalls", "stalls").expect("a new section");
+    builder.row("A").expect("a new row");
+    for n in 0..34 {
+        let label = n.to_string();
+        let spec = SeatSpec { label: &label, number: "", category, x: f64::from(n), y: 0.0 };
+        builder.seat(spec).expect("a new seat");
+    }
+    builder.build().expect("a plan")
+}
+
+/// Both seats, at each version of the house.
+fn status_at(version: u64) -> SeatStatus {
+    [SeatStatus::Blocked, SeatStatus::Available, SeatStatus::Held][version as usize]
+}
+
+fn counts_at(version: u64) -> SeatCounts {
+    let mut counts = SeatCounts { available: 0, held: 0, sold: 0, blocked: 34 };
+    match status_at(version) {
+        SeatStatus::Available => (counts.available, counts.blocked) = (2, 32),
+        SeatStatus::Held => (counts.held, counts.blocked) = (2, 32),
+        SeatStatus::Sold | SeatStatus::Blocked => {}
+    }
+    counts
+}
+
+/// Publishes new versions while something is read.
+fn while_seats_change(read: impl Fn(&SeatBoard)) {
+    let board = Arc::new(SeatBoard::new(Some(&plan())));
+    let written = board.clone();
+    let writer = thread::spawn(move || {
+        for version in 1..=writes() {
+            let changes = SEATS.map(|seat| (seat, status_at(version)));
+            let free = counts_at(version).available;
+            written.publish(&changes, &[free], counts_at(version), version);
+        }
+    });
+    read(&board);
+    writer.join().expect("no panic");
+    assert_eq!(board.copy().version, writes(), "lost");
+}
+
+fn a_copy_is_whole() {
+    while_seats_change(|board| {
+        let copy = board.copy();
+        let seats = SEATS.map(|seat| copy.status(seat));
+        assert_eq!(seats, [status_at(copy.version); 2], "torn");
+    });
+}
+
+fn counts_add_up() {
+    while_seats_change(|board| {
+        let figures = board.figures();
+        assert_eq!(figures.counts, counts_at(figures.version), "torn");
+    });
+}
+
+/// A reader who goes on from a copy with changes misses nothing.
+fn changes_lead_on() {
+    while_seats_change(|board| {
+        let copy = board.copy();
+        let changes = board.changes_since(copy.version).expect("remembered");
+        assert!(changes.version >= copy.version, "went back");
+        let mut seats = SEATS.map(|seat| copy.status(seat));
+        for (changed, status) in changes.seats {
+            let place = SEATS.iter().position(|seat| *seat == changed).expect("one of the two");
+            seats[place] = status;
+        }
+        assert_eq!(seats, [status_at(changes.version); 2], "missed a change");
+    });
+}
+
+#[test]
+fn a_copy_of_seats_is_of_one_version() {
+    explore("seats, copied", 2, a_copy_is_whole);
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seats_copied_without_order_are_torn() {
+    with_flaw(Flaw::CellsUnordered, || explore("seats, copied", 2, a_copy_is_whole));
+}
+
+#[test]
+fn counts_of_seats_are_of_one_version() {
+    explore("seats, counted", 2, counts_add_up);
+}
+
+#[test]
+fn changes_of_seats_lead_on_from_a_copy() {
+    explore("seats, followed", 2, changes_lead_on);
+}
+
+#[test]
+#[should_panic(expected = "missed a change")]
+fn changes_noted_too_late_are_missed() {
+    with_flaw(Flaw::NotedTooLate, || explore("seats, followed", 2, changes_lead_on));
+}
+
+// ---- A pool from which a ticket is lent while somebody asks whether there is any.
+
+fn a_ticket_on_its_way_is_seen() {
+    let pool = Arc::new(PoolBoard::new(2));
+    let donor = |available, in_transit| SegmentFigures { available, in_transit, ..figures(0) };
+    pool.segments()[0].publish(&donor(1, 0));
+    let (lent, arriving) = mpsc::channel();
+    let borrowing = pool.clone();
+    let borrower = thread::spawn(move || {
+        arriving.recv().expect("a loan");
+        borrowing.segments()[1].publish(&SegmentFigures { available: 1, gains: 1, ..figures(0) });
+        borrowing
+    });
+    let lending = pool.clone();
+    let donor = thread::spawn(move || {
+        lending.segments()[0].publish(&donor(0, 1));
+        lent.send(()).expect("a borrower");
+        let lending = borrower.join().expect("no panic");
+        lending.segments()[0].publish(&donor(0, 0));
+    });
+    // A third segment asks: nobody buys, so there is a ticket all the time.
+    if let Some(obtainable) = pool.obtainable_by(2) {
+        assert!(obtainable > 0, "a ticket slipped through");
+    }
+    donor.join().expect("no panic");
+}
+
+#[test]
+fn a_loan_cannot_slip_through_two_readings() {
+    explore("pool, asked twice", 1, a_ticket_on_its_way_is_seen);
+}
+
+// ---- Waking.
+
+/// What a shard does before it looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Sleeper {
+    FallsAsleepThenLooks,
+    LooksThenFallsAsleep,
+}
+
+/// A shard with its places to look at, and how many wake-ups are in its mailbox.
+struct Shard {
+    durable: DurableMark,
+    lane: DurableMark,
+    mailbox: Arc<Mutex<u32>>,
+    waker: Waker<Arc<Mutex<u32>>>,
+}
+
+impl Shard {
+    fn wake(&self) {
+        if let Some(mailbox) = self.waker.wake() {
+            *mailbox.lock().expect("no panic") += 1;
+        }
+    }
+
+    /// Takes one wake-up, if there is one, and looks. Says whether everything is there.
+    fn turn(&self, sleeper: Sleeper) -> Option<bool> {
+        let mut mailbox = self.mailbox.lock().expect("no panic");
+        *mailbox = mailbox.checked_sub(1)?;
+        drop(mailbox);
+        if sleeper == Sleeper::FallsAsleepThenLooks {
+            self.waker.falls_asleep();
+        }
+        let is_all = (self.durable.get(), self.lane.get()) == (1, 1);
+        if sleeper == Sleeper::LooksThenFallsAsleep {
+            self.waker.falls_asleep();
+        }
+        Some(is_all)
+    }
+}
+
+/// The journal writer and a buyer have something for a shard that is just starting. When nothing
+/// is in its mailbox any more it has seen both, or it never will.
+fn nobody_is_left_waiting(sleeper: Sleeper) {
+    let shard = Arc::new(Shard {
+        durable: DurableMark::default(),
+        lane: DurableMark::default(),
+        mailbox: Arc::new(Mutex::new(0)),
+        waker: Waker::default(),
+    });
+    let writer = shard.clone();
+    let writer = thread::spawn(move || {
+        writer.durable.raise(1);
+        writer.wake();
+    });
+    let buyer = shard.clone();
+    let buyer = thread::spawn(move || {
+        buyer.lane.raise(1);
+        buyer.wake();
+    });
+    if let Some(mailbox) = shard.waker.connect(shard.mailbox.clone()) {
+        *mailbox.lock().expect("no panic") += 1;
+    }
+    let mut has_seen_all = false;
+    for _ in 0..2 {
+        has_seen_all |= shard.turn(sleeper) == Some(true);
+    }
+    writer.join().expect("no panic");
+    buyer.join().expect("no panic");
+    while let Some(is_all) = shard.turn(sleeper) {
+        has_seen_all |= is_all;
+    }
+    assert!(has_seen_all, "left asleep");
+}
+
+#[test]
+fn no_wake_up_is_lost() {
+    explore("waking", 3, || nobody_is_left_waiting(Sleeper::FallsAsleepThenLooks));
+}
+
+#[test]
+#[should_panic(expected = "left asleep")]
+fn a_deaf_sleeper_is_left_asleep() {
+    with_flaw(Flaw::SleepsDeaf, || {
+        explore("waking", 3, || nobody_is_left_waiting(Sleeper::FallsAsleepThenLooks));
+    });
+}
+
+#[test]
+#[should_panic(expected = "left asleep")]
+fn a_sleeper_that_connects_in_silence_is_left_asleep() {
+    with_flaw(Flaw::ConnectsInSilence, || {
+        explore("waking", 3, || nobody_is_left_waiting(Sleeper::FallsAsleepThenLooks));
+    });
+}
+
+#[test]
+#[should_panic(expected = "left asleep")]
+fn a_shard_that_looks_before_it_falls_asleep_is_left_asleep() {
+    explore("waking", 3, || nobody_is_left_waiting(Sleeper::LooksThenFallsAsleep));
+}

@@ -58,6 +58,14 @@ pub(crate) const CUT_SUFFIX: &str = ".cut";
 /// The file that keeps the end of the newest database while sled opens it.
 pub(crate) const RESCUE_FILE: &str = "rescue";
 
+/// Bytes of chunks that may lie between two flushes of the device.
+///
+/// sled writes segments of 512 KiB and holds what it wrote for safe. After a power cut that took
+/// one of several unflushed segments and left a later one, it gives up whole segments before them
+/// too, acknowledged batches included. Chunks take up to about three times their size in its log,
+/// so within this bound at most one border between segments is open at a time, which sled survives.
+const UNFLUSHED_BYTES_MAX: usize = 64 * 1024;
+
 /// How to open a journal.
 #[derive(Clone, Debug)]
 pub struct SledOptions {
@@ -378,7 +386,8 @@ pub(crate) fn interrupted_cuts(journal: &Path) -> Result<Vec<PathBuf>, DiskError
     Ok(found)
 }
 
-/// Stores all chunks of a batch; nothing is durable yet.
+/// Stores all chunks of a batch. The end of it is durable after [`Store::make_durable`]; of a large
+/// one the beginning is so already, see [`UNFLUSHED_BYTES_MAX`].
 pub(crate) fn insert_batch(
     store: &Store,
     batch: BatchId,
@@ -386,9 +395,16 @@ pub(crate) fn insert_batch(
     salt: u64,
     value: &mut Vec<u8>,
 ) -> Result<(), StoreError> {
+    let mut unflushed_bytes = 0;
     for index in 0..batch.chunk_count() {
+        if unflushed_bytes > UNFLUSHED_BYTES_MAX {
+            store.write_out()?;
+            store.make_durable()?;
+            unflushed_bytes = 0;
+        }
         chunk::encode(batch, frames, index, salt, value);
         store.insert(&chunk::key(batch.first_seq, index), value)?;
+        unflushed_bytes += value.len();
     }
     Ok(())
 }

@@ -75,15 +75,21 @@ fn cases(recording: &Recording, count: usize, seed: u64) -> Vec<Case> {
 /// Opens the image of every case; returns how many there were of each kind of loss.
 fn judge_all(disk: &Disk, recording: &Recording, cases: &[Case]) -> BTreeMap<&'static str, usize> {
     let next = AtomicUsize::new(0);
+    let broken = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    judge_case(disk, recording, case);
+                    if let Err(what) = judge_case(disk, recording, case) {
+                        broken.lock().unwrap().push(what);
+                    }
                 }
             });
         }
     });
+    let broken = broken.into_inner().unwrap();
+    let first_few = broken[..broken.len().min(5)].join("\n");
+    assert!(broken.is_empty(), "{} of {} images:\n{first_few}", broken.len(), cases.len());
     let mut kinds = BTreeMap::new();
     for case in cases {
         *kinds.entry(case.loss.name()).or_default() += 1;
@@ -91,23 +97,23 @@ fn judge_all(disk: &Disk, recording: &Recording, cases: &[Case]) -> BTreeMap<&'s
     kinds
 }
 
-fn judge_case(disk: &Disk, recording: &Recording, case: &Case) {
+fn judge_case(disk: &Disk, recording: &Recording, case: &Case) -> Result<(), String> {
     let root = scratch();
     let image = root.path().join("image");
     disk.write_image(&image, case.cut, case.loss, &mut Random::new(case.seed));
     let promises = recording.promises_at(case.cut);
-    if let Err(broken) = judge::judge(&image, &promises) {
-        // What recovery has changed meanwhile would hide the cause.
+    judge::judge(&image, &promises).map_err(|broken| {
+        // Made anew: recovery has changed the other, which would hide the cause.
         let kept = root.keep().join("again");
         disk.write_image(&kept, case.cut, case.loss, &mut Random::new(case.seed));
-        panic!(
-            "{broken}\nseed {}, cut at {:?}, {}, {promises:?}\nthe image is kept at {}",
+        format!(
+            "seed {}, cut at {:?}, {}, {promises:?}: {broken}\nthe image is kept at {}",
             case.seed,
             case.cut,
             case.loss.name(),
             kept.display()
-        );
-    }
+        )
+    })
 }
 
 /// Runs a child in `dir` under the recorder; what is in `dir` by then is on the disk for good.

@@ -5,5 +5,6 @@ mod durability;
 mod expiry;
 mod moving;
 mod panics;
+mod schedules;
 mod stock;
 mod world;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use usher_fuzz_checks::{Check, all};
 
 /// Changed inputs for each file of a corpus, where nobody says.
-const CHANGES_PER_SEED: u64 = 200;
+const CHANGES_PER_SEED: u64 = 1_000;
 /// Inputs of a corpus that are changed; all are replayed.
 const SEEDS_CHANGED_MAX: usize = 40;
 

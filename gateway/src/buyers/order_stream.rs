@@ -102,7 +102,9 @@ impl Watch {
                 Ok(order) => self.found = Some(order),
                 // What passes is waited for; anything else would be told the same way again.
                 Err(error) => match error.code() {
-                    Code::Busy | Code::OutcomeUnknown => self.look_after = LOOK_AFTER_MAX,
+                    Code::Busy | Code::Rebuilding | Code::OutcomeUnknown => {
+                        self.look_after = LOOK_AFTER_MAX;
+                    }
                     _ => return None,
                 },
             }

@@ -11,6 +11,7 @@ mod money;
 mod office;
 mod operating;
 mod organising;
+mod panics;
 mod problems;
 mod rubbish;
 mod seat_maps;

@@ -190,3 +190,87 @@ impl Writer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use usher_persistence::{Fault, JournalReader, MemoryDisk};
+
+    use super::*;
+
+    const SHARDS: usize = 3;
+    const TURNS: u64 = 200;
+
+    /// Sees what the writer tells, and what is durable at that moment.
+    struct Heard {
+        reader: Arc<dyn JournalReader>,
+        upto: Arc<Mutex<[u64; SHARDS]>>,
+        failed: Arc<Mutex<bool>>,
+    }
+
+    impl WriterEvents for Heard {
+        fn durable(&self, shard: usize, upto: u64) {
+            assert!(!*self.failed.lock().expect("no panic"), "told after a failed flush");
+            let mut heard = self.upto.lock().expect("no panic");
+            assert_eq!(upto, heard[shard] + 1, "every turn once, in order");
+            heard[shard] = upto;
+            let told: u64 = heard.iter().sum();
+            assert!(self.reader.durable_seq() >= told, "told before it was durable");
+        }
+
+        fn fatal(&self, _: &JournalError) {
+            *self.failed.lock().expect("no panic") = true;
+        }
+    }
+
+    fn submission(shard: usize, turn: u64) -> Submission {
+        let partition = shard as u16;
+        let entry = Entry { partition, partition_seq: turn, start: 0, end: 8 };
+        let bytes = turn.to_be_bytes().to_vec();
+        Submission { shard, upto: turn, entries: vec![entry], bytes }
+    }
+
+    /// Shards submit at once while the journal rotates. Returns what each heard of.
+    fn submit_all(disk: &MemoryDisk) -> ([u64; SHARDS], bool) {
+        let (journal, _) = disk.open().expect("an empty disk");
+        let (upto, failed) = (Arc::new(Mutex::new([0; SHARDS])), Arc::new(Mutex::new(false)));
+        let heard = Heard { reader: journal.reader(), upto: upto.clone(), failed: failed.clone() };
+        let (writer, thread) = start(Box::new(journal), Box::new(heard));
+        std::thread::scope(|scope| {
+            for shard in 0..SHARDS {
+                let writer = &writer;
+                scope.spawn(move || {
+                    (1..=TURNS).for_each(|turn| writer.submit(submission(shard, turn)));
+                });
+            }
+            let (reply, _) = oneshot::channel();
+            writer.send(WriterMessage::Rotate(reply));
+        });
+        writer.send(WriterMessage::Stop);
+        assert!(thread.join().is_ok(), "the writer saw nothing wrong");
+        let heard = *upto.lock().expect("no panic");
+        (heard, *failed.lock().expect("no panic"))
+    }
+
+    #[test]
+    fn every_turn_is_told_once_in_order_when_it_is_durable() {
+        for _ in 0..50 {
+            assert_eq!(submit_all(&MemoryDisk::new()), ([TURNS; SHARDS], false));
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_anything_after_a_failed_flush() {
+        for nth in 1..=20 {
+            let disk = MemoryDisk::new();
+            disk.inject(nth, Fault::FailAfter);
+            let (heard, failed) = submit_all(&disk);
+            // Where all of it fitted into fewer groups, the fault was never met.
+            assert!(failed || heard == [TURNS; SHARDS], "{heard:?}");
+        }
+        let disk = MemoryDisk::new();
+        disk.inject(1, Fault::FailAfter);
+        assert_eq!(submit_all(&disk), ([0; SHARDS], true));
+    }
+}

@@ -154,7 +154,8 @@ pub fn config(bytes: &[u8]) {
             // What everything else rests on.
             assert!(config.sale.hold_seconds_default <= config.sale.hold_seconds_max);
             assert!((1..=32).contains(&config.sale.seats_per_hold_max));
-            assert!(config.http.public_url().starts_with("http"));
+            let url = config.http.public_url().to_ascii_lowercase();
+            assert!(url.starts_with("http://") || url.starts_with("https://"), "{url}");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -3,8 +3,9 @@
 //!
 //! A command is recognised by its inventory and by what is asked, whoever sends it again: keys,
 //! names of new payments, sealed contacts and random parts of tickets are drawn afresh for every
-//! request, so they do not count. Expiry is recognised by its inventory alone, since which holds run
-//! out together is chance; the inventory then goes on selling, and ends holds as commands meet them.
+//! request, so they do not count. Expiry is recognised by its inventory alone, since which holds
+//! run out together is chance; the inventory then goes on selling, and ends holds as commands meet
+//! them.
 //!
 //! The table is bounded and lives in memory: a restart, which may bring a mended build, forgets it.
 

@@ -111,7 +111,7 @@ fn read_frames(bytes: &[u8]) {
     }
 }
 
-/// Gives the bytes a header that fits and a checksum that is right, and lets a chain judge the rest.
+/// Gives the bytes a header that fits and a checksum that is right; a chain judges the rest.
 fn repaired(bytes: &[u8]) {
     if bytes.len() < FRAME_HEADER_BYTES {
         return;

@@ -75,7 +75,7 @@ fn status(app: &App, figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardS
         records: figures.records,
         turns: figures.turns,
         panics: figures.panics,
-        last_rebuild_seconds: (figures.panics > 0).then(|| figures.last_rebuild.as_secs_f64()),
+        last_rebuild_seconds: (figures.panics > 0).then_some(figures.last_rebuild.as_secs_f64()),
         quarantined: figures.quarantined.iter().map(|suspect| quarantined(app, suspect)).collect(),
         show_ids: Vec::new(),
         partition_ids: Vec::new(),
@@ -86,7 +86,7 @@ fn quarantined(app: &App, suspect: &Suspect) -> QuarantinedCommand {
     let face = app.router.directory().show(suspect.inventory.show).map(|view| view.face());
     let name = |face: &Arc<Face>| live::name(face, suspect.inventory);
     QuarantinedCommand {
-        show_id: face.as_ref().map(|face| face.details.public_id.to_string()),
+        show_id: face.as_ref().map(|face| face.details.public_id.clone()),
         inventory: face.as_ref().map_or_else(String::new, name),
         command: suspect.command.to_string(),
         panics: suspect.panics,

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use usher_engine::id::TicketNonce;
-use usher_engine::plan::{PlanId, SeatPlan};
+use usher_engine::plan::{Category, PlanId, SeatPlan};
 use usher_engine::{HoldNo, InventoryId, ShowKey};
 use usher_gateway::config::Config;
 use usher_gateway::config::raw::{RawConfig, with_flags};
@@ -32,7 +32,7 @@ pub fn plan(bytes: &[u8]) {
     for seat in plan.seats() {
         assert_eq!(plan.find(plan.label(seat)), Some(seat), "a label leads elsewhere");
     }
-    let in_categories: u32 = plan.categories().iter().map(|category| category.seat_count()).sum();
+    let in_categories: u32 = plan.categories().iter().map(Category::seat_count).sum();
     let in_sections: u32 = plan.sections().iter().map(|section| section.seats().len() as u32).sum();
     assert_eq!((in_categories, in_sections), (plan.seat_count(), plan.seat_count()));
     let again: SeatPlan = plan_import::import(id, bytes).expect("it was a plan before");

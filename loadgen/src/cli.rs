@@ -49,6 +49,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Writes a seating plan of any size in pretix's format.
     Plan(PlanArgs),
+    /// Simulates whole sales without a server, with every crash, each from one seed.
+    Simulate(SimulateArgs),
 }
 
 /// `rush`.
@@ -402,6 +404,20 @@ pub struct PlanArgs {
     /// Where to [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The first seed. The same seed of the same version is the same run to the byte.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds, one after the other.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seeds: u64,
+    /// Small things that happen in each run: a request, a turn, a flush, a crash.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub steps: u64,
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
-use usher_loadgen::cli::{AuditArgs, Cli, Command, DiffArgs, MergeArgs, PlanArgs};
+use usher_loadgen::cli::{AuditArgs, Cli, Command, DiffArgs, MergeArgs, PlanArgs, SimulateArgs};
 use usher_loadgen::result::{self, RunResult};
 use usher_loadgen::run::{self, RunPlan};
 use usher_loadgen::{plan, report, slo};
+use usher_simulate::Config;
 
 /// Everything is as it should be.
 const FINE: u8 = 0;
@@ -51,7 +53,31 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Merge(args) => merge(&args),
         Command::Diff(args) => diff(&args),
         Command::Plan(args) => write_plan(&args),
+        Command::Simulate(args) => simulate(&args),
     }
+}
+
+/// Runs one seed after the other; the first that breaks a promise ends it.
+fn simulate(args: &SimulateArgs) -> anyhow::Result<u8> {
+    // What panics in a simulation is told with its last steps; its backtrace would only drown them.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut commands, mut crashes, started) = (0, 0, Instant::now());
+    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+        match usher_simulate::simulate(&Config { seed, steps: args.steps }) {
+            Ok(summary) => {
+                commands += summary.commands;
+                crashes += summary.crashes;
+                print(&format!("seed {seed}: {summary}\n"))?;
+            }
+            Err(failure) => {
+                print(&format!("{}\n\n{failure}\n", failure.words.join("\n")))?;
+                return Ok(VIOLATED);
+            }
+        }
+    }
+    let per_second = commands as f64 / started.elapsed().as_secs_f64();
+    print(&format!("{commands} commands, {crashes} crashes, {per_second:.0} commands/s\n"))?;
+    Ok(FINE)
 }
 
 fn make_run(plan: RunPlan) -> anyhow::Result<u8> {

@@ -35,7 +35,7 @@ pub use journal::{
     Appended, Damage, Generation, GenerationInfo, Journal, JournalError, JournalReader, Pending,
     Place, RecoveryReport, TailCut, removable_through,
 };
-pub use memory::{Fault, MemoryDisk, MemoryJournal};
+pub use memory::{Fault, MemoryDisk, MemoryJournal, MemorySnapshots};
 pub use plans::{PlanDigest, PlanError, PlanInfo, PlanStore};
 pub use seal::{KeyError, Keyring, KeyringReport};
 pub use sled_journal::{SledJournal, SledOptions};

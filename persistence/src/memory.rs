@@ -11,6 +11,8 @@
 //! generations, an end that is cut or a refusal on damage, poison after an error. "Restarting" is
 //! opening the disk again; an older journal on the same disk then fails as after a crash.
 
+mod snapshots;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use crate::journal::{
     Appended, BATCH_BYTES_MAX, Damage, Generation, GenerationInfo, Journal, JournalError,
     JournalReader, Pending, Place, RecoveryReport, TailCut,
 };
+
+pub use snapshots::MemorySnapshots;
 
 /// What happens to one append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

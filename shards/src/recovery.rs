@@ -9,13 +9,15 @@ use std::time::Instant;
 use usher_engine::inventory::image::ImageError;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::{Inventory, InventoryId, PartitionId, Timestamp};
-use usher_persistence::codec::{CodecError, PlanSource, decode_image, decode_record};
+use usher_persistence::codec::{CodecError, PlanSource, decode_image, decode_record, encode_image};
 use usher_persistence::{
-    Covers, JournalError, JournalReader, Record, Section, SnapshotError, SnapshotReader, Snapshots,
+    Covers, JournalError, JournalReader, Record, Section, SnapshotError, SnapshotInfo,
+    SnapshotReader, Snapshots,
 };
 
-use crate::core::Partition;
+use crate::core::{Partition, publish_recovered};
 use crate::stats::RecoveryFigures;
+use crate::view::Directory;
 
 /// Plans that can be shared between threads.
 pub type SharedPlans = Arc<dyn PlanSource + Send + Sync>;
@@ -231,6 +233,36 @@ impl State {
         self.only.as_ref().is_none_or(|only| only.contains(&partition))
     }
 
+    /// Publishes every inventory whole, for readers that begin now.
+    pub fn publish(&self, directory: &Arc<Directory>) {
+        let all = || self.partitions.values().flat_map(|p| p.inventories.values());
+        // Houses first, since segments are published inside their show's view.
+        for is_house in [true, false] {
+            all()
+                .filter(|inventory| inventory.id().is_house() == is_house)
+                .for_each(|inventory| publish_recovered(directory, inventory));
+        }
+    }
+
+    /// Writes a snapshot of this state, one section per partition.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`]; a snapshot that failed does not exist.
+    pub fn write_snapshot(&self, to: &dyn Snapshots) -> Result<SnapshotInfo, SnapshotError> {
+        let mut writer = to.begin(self.covers)?;
+        let (mut image, mut section) = (Vec::new(), Vec::new());
+        for partition in self.partitions.values() {
+            section.clear();
+            for inventory in partition.inventories.values() {
+                image.clear();
+                encode_image(&inventory.image(), &mut image);
+                add_image(&image, &mut section);
+            }
+            writer.section(partition.id.0, partition.seq, &section)?;
+        }
+        writer.finish()
+    }
+
     /// One inventory.
     #[must_use]
     pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
@@ -254,7 +286,7 @@ fn images(mut payload: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
 }
 
 /// Adds one image to a section.
-pub(crate) fn add_image(image: &[u8], section: &mut Vec<u8>) {
+fn add_image(image: &[u8], section: &mut Vec<u8>) {
     let length = u32::try_from(image.len()).expect("an image is far below 4 GiB");
     section.extend_from_slice(&length.to_le_bytes());
     section.extend_from_slice(image);

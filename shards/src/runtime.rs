@@ -8,13 +8,13 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use rand::Rng as _;
 use tokio::sync::mpsc;
+use usher_engine::PartitionId;
 use usher_engine::id::PARTITION_COUNT;
-use usher_engine::{InventoryId, PartitionId};
 use usher_persistence::{Journal, JournalError, Snapshots};
 
 use crate::actor::{ComesBackFrom, ShardActor};
 use crate::clock::{Clock, GuardedClock};
-use crate::core::{Core, Partition, RefundOrder, Surroundings, publish_recovered};
+use crate::core::{Core, Partition, RefundOrder, Surroundings};
 use crate::keeper::{self, Compactor, KeeperConfig};
 use crate::lanes::{LaneEnds, LaneSizes, Lanes};
 use crate::recovery::{RecoveryError, SharedPlans, State};
@@ -90,7 +90,7 @@ impl Runtime {
             recovery.given_back_ms = down_ms.min(config.given_back_ms_max);
         }
         let directory = Arc::new(Directory::default());
-        publish_state(&directory, &state);
+        state.publish(&directory);
 
         let (lanes, ends): (Vec<_>, Vec<_>) =
             (0..config.shards).map(|_| Lanes::new(config.lanes)).unzip();
@@ -244,14 +244,6 @@ impl WriterEvents for Told {
     fn fatal(&self, error: &JournalError) {
         (self.on_fatal)(&format!("journal failed: {error}"));
     }
-}
-
-/// Houses first, since segments are published inside their show's view.
-fn publish_state(directory: &Arc<Directory>, state: &State) {
-    let all = || state.partitions.values().flat_map(|p| p.inventories.values());
-    let is_house = |id: InventoryId| id.is_house();
-    all().filter(|i| is_house(i.id())).for_each(|i| publish_recovered(directory, i));
-    all().filter(|i| !is_house(i.id())).for_each(|i| publish_recovered(directory, i));
 }
 
 /// Gives every partition to the shard that the routes name.

@@ -1,12 +1,10 @@
-//! Writing snapshots from the replica, one partition at a time.
+//! What the replica writes and copies: snapshots, and the journal for a backup.
 
 use std::sync::Arc;
 
-use usher_persistence::codec::encode_image;
 use usher_persistence::{JournalReader, SnapshotError, SnapshotInfo};
 
 use super::Replica;
-use crate::recovery::add_image;
 
 impl Replica {
     /// Reads the journal, for a backup.
@@ -19,18 +17,6 @@ impl Replica {
     /// # Errors
     /// See [`SnapshotError`]; a snapshot that failed does not exist.
     pub fn write_snapshot(&self) -> Result<SnapshotInfo, SnapshotError> {
-        let state = self.state();
-        let mut writer = self.snapshots.begin(state.covers)?;
-        let (mut image, mut section) = (Vec::new(), Vec::new());
-        for partition in state.partitions.values() {
-            section.clear();
-            for inventory in partition.inventories.values() {
-                image.clear();
-                encode_image(&inventory.image(), &mut image);
-                add_image(&image, &mut section);
-            }
-            writer.section(partition.id.0, partition.seq, &section)?;
-        }
-        writer.finish()
+        self.state().write_snapshot(self.snapshots.as_ref())
     }
 }

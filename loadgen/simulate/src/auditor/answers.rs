@@ -1,0 +1,231 @@
+//! What an answer means: a promise made, or a reason to doubt.
+
+use super::{Asked, Auditor, Doubtful, HoldName, Open, OrderLife, Promise, SeenHold, Told, Wanted};
+
+/// The stable number of "some of the seats are not available".
+const SEATS_TAKEN: u16 = 20;
+/// The stable number of "this key was used with another request".
+const KEY_REUSED: u16 = 6;
+/// A request is answered under its key for at least so long, in milliseconds.
+const KEY_MEMORY_MS: u64 = 15 * 60 * 1_000;
+
+impl Auditor {
+    /// Somebody was told something, at `now`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(crate) fn told(&mut self, id: u64, told: &Told, now: u64) -> Result<(), String> {
+        self.checks += 1;
+        let Some(open) = self.open.remove(&id) else {
+            return Err(format!("request {id} was answered twice"));
+        };
+        match told {
+            Told::Done { hold, replayed } => self.done(&open.asked, hold.as_ref(), *replayed, now),
+            Told::Refused { number, seats } => self.refused(&open, *number, seats, now),
+            Told::Unavailable => Ok(()),
+        }
+    }
+
+    fn done(
+        &mut self,
+        asked: &Asked,
+        hold: Option<&SeenHold>,
+        replayed: bool,
+        now: u64,
+    ) -> Result<(), String> {
+        let was_used = |name, index| {
+            self.promises.get(name).is_some_and(|promise: &Promise| promise.used.contains(index))
+        };
+        if let (Wanted::Enter { hold: name, index }, false) = (&asked.wanted, replayed)
+            && was_used(name, index)
+        {
+            return Err(format!("ticket {index} of {name:?} let two people in"));
+        }
+        if let Some(hold) = hold {
+            self.same_key_same_answer(asked, hold, now)?;
+            self.promised(asked, hold, replayed, now)?;
+        }
+        match (&asked.wanted, hold) {
+            (Wanted::Enter { index, .. }, Some(hold)) if !hold.used.contains(index) => {
+                return Err(format!("let in, but ticket {index} of {:?} is unused", hold.name));
+            }
+            (Wanted::Pay { hold: name, reference, amount }, _) => {
+                self.money.insert(reference.clone(), (*name, *amount));
+            }
+            (Wanted::Seats(_) | Wanted::AnySeats(_) | Wanted::Stock(_), None) => {
+                return Err("a hold was granted without saying which".into());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn same_key_same_answer(
+        &mut self,
+        asked: &Asked,
+        hold: &SeenHold,
+        now: u64,
+    ) -> Result<(), String> {
+        let Some((key, digest)) = asked.key else { return Ok(()) };
+        let entry = (asked.slot, asked.buyer, key);
+        if let Some((first_digest, first)) = self.keys.get(&entry)
+            && self.is_remembered(*first, now)
+            && (*first_digest, *first) != (digest, hold.name)
+        {
+            return Err(format!("key {key}: {first:?} first, {:?} now", hold.name));
+        }
+        self.keys.insert(entry, (digest, hold.name));
+        Ok(())
+    }
+
+    /// Whether the key that led to a hold must still be known.
+    fn is_remembered(&self, hold: HoldName, now: u64) -> bool {
+        self.promises
+            .get(&hold)
+            .is_some_and(|promise| !promise.may_end && now < promise.kept_until + KEY_MEMORY_MS)
+    }
+
+    /// Takes an answer about a hold as a promise, and compares it with earlier ones.
+    fn promised(
+        &mut self,
+        asked: &Asked,
+        hold: &SeenHold,
+        replayed: bool,
+        now: u64,
+    ) -> Result<(), String> {
+        self.still_as_promised(hold, now)?;
+        let is_new = !self.promises.contains_key(&hold.name);
+        if is_new && hold.owns() && !replayed {
+            self.no_other_owner(hold, now)?;
+            self.is_within_the_limit(hold, now)?;
+            self.is_what_was_asked(asked, hold)?;
+        }
+        let ended_asked = self.open.values().any(
+            |open| matches!(&open.asked.wanted, Wanted::End { hold: name } if *name == hold.name),
+        );
+        let promise = self.promises.entry(hold.name).or_insert_with(|| Promise {
+            buyer: hold.buyer,
+            seats: hold.seats.clone(),
+            units: hold.units,
+            kept_until: 0,
+            may_end: ended_asked,
+            ordered: false,
+            ticketed: false,
+            used: Default::default(),
+        });
+        promise.kept_until = promise.kept_until.max(hold.deadline.unwrap_or(0));
+        promise.ordered |= hold.order.is_some();
+        promise.ticketed |= hold.order == Some(OrderLife::Ticketed);
+        promise.used.extend(&hold.used);
+        Ok(())
+    }
+
+    fn is_what_was_asked(&self, asked: &Asked, hold: &SeenHold) -> Result<(), String> {
+        let fits = match &asked.wanted {
+            Wanted::Seats(seats) => {
+                let mut wanted = seats.clone();
+                wanted.sort_unstable();
+                wanted == hold.seats
+            }
+            Wanted::AnySeats(units) => hold.units == *units && hold.seats.len() == *units as usize,
+            Wanted::Stock(units) => hold.units == *units,
+            _ => true,
+        };
+        if fits && hold.buyer == asked.buyer {
+            return Ok(());
+        }
+        Err(format!("asked for {asked:?}, got {hold:?}"))
+    }
+
+    /// Late money may lift somebody above the limit; then nothing more is granted.
+    fn is_within_the_limit(&self, hold: &SeenHold, now: u64) -> Result<(), String> {
+        let others = self.promises.iter().filter(|((slot, _), promise)| {
+            let is_there = promise.ticketed || now < promise.kept_until;
+            *slot == hold.name.0 && promise.buyer == hold.buyer && !promise.may_end && is_there
+        });
+        let has: u32 = others.map(|(_, promise)| promise.units).sum();
+        if has + hold.units > self.units_per_buyer_max {
+            return Err(format!("{has} of buyer {} and {:?}", hold.buyer, hold));
+        }
+        Ok(())
+    }
+
+    fn no_other_owner(&self, hold: &SeenHold, now: u64) -> Result<(), String> {
+        for (name, promise) in &self.promises {
+            let is_over = promise.may_end || (!promise.ticketed && now >= promise.kept_until);
+            if is_over || *name == hold.name || name.0 != hold.name.0 {
+                continue;
+            }
+            if let Some(seat) = promise.seats.iter().find(|seat| hold.seats.contains(seat)) {
+                return Err(format!("seat {seat} belongs to {name:?} and to {:?}", hold.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &mut self,
+        refused: &Open,
+        number: u16,
+        seats: &[u32],
+        now: u64,
+    ) -> Result<(), String> {
+        let asked = &refused.asked;
+        if number == KEY_REUSED {
+            let (key, digest) = asked.key.ok_or("refused for a key that was not given")?;
+            let earlier = self.keys.get(&(asked.slot, asked.buyer, key));
+            let is_same =
+                |(first, hold): &(u64, _)| *first == digest && self.is_remembered(*hold, now);
+            if earlier.is_some_and(is_same) {
+                return Err(format!("key {key} with the same body was refused"));
+            }
+        }
+        if number != SEATS_TAKEN {
+            return Ok(());
+        }
+        for &seat in seats {
+            if self.was_owned(seat, refused.at) {
+                continue;
+            }
+            // Nobody is known to have it: then one of those who wait for an answer must have it.
+            let any = self.open.values().any(|o| matches!(o.asked.wanted, Wanted::AnySeats(_)));
+            let because_of: Vec<u64> = self
+                .open
+                .iter()
+                .filter(|(_, o)| matches!(&o.asked.wanted, Wanted::Seats(s) if s.contains(&seat)))
+                .map(|(id, _)| *id)
+                .collect();
+            if !any && !because_of.is_empty() {
+                self.doubtful.push(Doubtful { seat, at: refused.at, because_of });
+            }
+        }
+        Ok(())
+    }
+
+    /// After a restart: whether each refusal rested on something that is there.
+    ///
+    /// # Errors
+    /// A refusal that rested on what never happened.
+    pub(super) fn refusals_had_reasons(
+        &mut self,
+        holds: &[SeenHold],
+        now: u64,
+    ) -> Result<(), String> {
+        for doubtful in std::mem::take(&mut self.doubtful) {
+            let is_there = holds.iter().any(|hold| hold.seats.contains(&doubtful.seat));
+            let all_lost = doubtful
+                .because_of
+                .iter()
+                .all(|id| self.open.get(id).is_some_and(|open| open.is_lost));
+            // Later the hold may have come, gone, and been forgotten.
+            let is_fresh = now < doubtful.at + KEY_MEMORY_MS;
+            if all_lost && is_fresh && !is_there {
+                return Err(format!(
+                    "seat {} was refused because of a hold that never was",
+                    doubtful.seat
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Whole sales from many seeds. `USHER_SIMULATE_SEEDS=1000` runs more of them,
+//! `USHER_SIMULATE_FROM=77` others; `usher-loadgen simulate` does the same from the command line.
+
+use usher_simulate::{Config, Summary, simulate};
+
+const SEEDS: u64 = 24;
+const STEPS: u64 = 6_000;
+
+fn from_env(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect(name))
+}
+
+#[track_caller]
+fn run(seed: u64, steps: u64) -> Summary {
+    match simulate(&Config { seed, steps }) {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{failure}\n{}", failure.words.join("\n")),
+    }
+}
+
+#[test]
+fn every_promise_holds_whatever_fails() {
+    let from = from_env("USHER_SIMULATE_FROM", 1);
+    let mut sum = Summary::default();
+    for seed in from..from + from_env("USHER_SIMULATE_SEEDS", SEEDS) {
+        let summary = run(seed, STEPS);
+        sum.commands += summary.commands;
+        sum.crashes += summary.crashes;
+        sum.ticketed += summary.ticketed;
+        sum.refusals += summary.refusals;
+        sum.moves += summary.moves;
+        sum.compactions += summary.compactions;
+        sum.failed_flushes += summary.failed_flushes;
+    }
+    println!("{sum:?}");
+    // A simulation in which nothing happens proves nothing.
+    for (what, count) in [
+        ("crashes", sum.crashes),
+        ("tickets", sum.ticketed),
+        ("refusals", sum.refusals),
+        ("moves", sum.moves),
+        ("compactions", sum.compactions),
+        ("failed flushes", sum.failed_flushes),
+    ] {
+        assert!(count >= 10, "only {count} {what}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_byte() {
+    for seed in [3, 4] {
+        let (once, again) = (run(seed, 3_000), run(seed, 3_000));
+        assert_eq!(once, again);
+        assert_ne!(once.history, run(seed + 10, 3_000).history);
+    }
+}

@@ -1,8 +1,8 @@
 //! Tests of building and asking a seating plan.
 
 use super::{
-    CATEGORIES_MAX, CategoryIx, PlanError, PlanId, RowIx, SEATS_MAX, SeatIx, SeatPlan,
-    SeatPlanBuilder, SeatSpec, SectionIx, TEXT_BYTES_MAX,
+    CATEGORIES_MAX, CategoryIx, PlanError, PlanId, RowIx, SEATS_MAX, SECTIONS_MAX, SeatIx,
+    SeatPlan, SeatPlanBuilder, SeatSpec, SectionIx, TEXT_BYTES_MAX,
 };
 
 const SEAT: SeatSpec<'_> =
@@ -176,6 +176,24 @@ fn parts_belong_into_each_other() {
     builder.section("Circle", "").unwrap();
     assert_eq!(builder.seat(SEAT), Err(PlanError::SeatOutsideRow));
     assert_eq!(builder.build(), Err(PlanError::NoSeats));
+}
+
+#[test]
+fn a_text_may_be_as_long_as_the_limit() {
+    let longest = "x".repeat(TEXT_BYTES_MAX);
+    let mut builder = builder();
+    let seat = SeatSpec { label: &longest, number: &longest, ..SEAT };
+    assert_eq!(builder.seat(seat), Ok(SeatIx(0)));
+    assert_eq!(builder.build().unwrap().find(&longest), Some(SeatIx(0)));
+}
+
+#[test]
+fn there_may_be_as_many_sections_as_the_limit() {
+    let mut builder = SeatPlanBuilder::new(PlanId([0; 16]), "");
+    for section in 0..SECTIONS_MAX {
+        assert_eq!(builder.section("", ""), Ok(SectionIx(section)));
+    }
+    assert_eq!(builder.section("", ""), Err(PlanError::TooManySections));
 }
 
 #[test]

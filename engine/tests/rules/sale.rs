@@ -2,7 +2,9 @@
 
 use usher_engine::command::{CheckIn, CounterSale, HoldRequest, OrderRequest, PaymentStart, Wish};
 use usher_engine::id::TicketNonce;
-use usher_engine::show::{NewShow, OnSale, SaleMove};
+use usher_engine::limits::HOLD_MS_MAX;
+use usher_engine::plan::SeatIx;
+use usher_engine::show::{NewShow, OnSale, SaleMove, SeatRange};
 use usher_engine::{
     BuyerId, Cents, Command, HoldNo, InventoryId, Outcome, Refusal, ShowKey, Timestamp,
 };
@@ -330,6 +332,41 @@ fn a_show_that_cannot_be_is_refused() {
         assert_eq!(decision.outcome, Outcome::Refused(Refusal::BadShow(reason)));
         assert!(vacant.live.terms().is_none());
     }
+}
+
+#[test]
+fn a_show_at_its_limits_is_one() {
+    type Row = (&'static str, fn(&mut NewShow));
+    let rows: [Row; 5] = [
+        ("the highest price", |show| show.terms.prices[0] = Cents::PRICE_MAX),
+        ("the longest hold", |show| show.terms.hold_ms = HOLD_MS_MAX),
+        ("the most pools", |show| {
+            let pool = |no| usher_engine::show::NewPool {
+                name: format!("pool {no}"),
+                ..show.pools[0].clone()
+            };
+            show.pools = (0..32).map(pool).collect();
+        }),
+        ("the most segments", |show| show.pools[0].segments = 64),
+        ("the most tickets", |show| show.pools[0].quantity = 10_000_000),
+    ];
+    let stage = Stage::new(&Setting::default());
+    for (what, stretch) in rows {
+        let mut show = stage.new_show(&Setting::default());
+        let mut vacant = Watched::new(InventoryId::house(ShowKey(1)), 1);
+        stretch(&mut show);
+        let decision = vacant.run(&Command::CreateShow(Box::new(show)), moment(0));
+        assert!(matches!(decision.outcome, Outcome::Done { .. }), "{what}: {decision:?}");
+    }
+}
+
+#[test]
+fn an_empty_range_of_seats_is_none() {
+    let mut stage = Stage::new(&Setting { open: false, ..Setting::default() });
+    let nothing = SeatRange { first: SeatIx(0), count: 0 };
+    let what = OnSale::Seats(vec![nothing]);
+    let decision = stage.run(None, &Command::PutOnSale { what, at: None });
+    assert_eq!(decision.outcome, Outcome::Refused(Refusal::UnknownSeat));
 }
 
 #[test]

@@ -378,12 +378,12 @@ fn a_show_is_made_once_and_starts_as_a_draft() {
 
     // Whatever the request says of its stage.
     show.terms.stage = usher_engine::show::Stage::Open;
-    show.terms.paused_by_operator = true;
+    (show.terms.paused_by_operator, show.terms.paused_by_organiser) = (true, true);
     let mut vacant = Watched::new(InventoryId::house(ShowKey(1)), 1);
     vacant.run(&Command::CreateShow(Box::new(show)), moment(0));
     let terms = vacant.live.terms().expect("a show");
     assert_eq!(terms.stage, usher_engine::show::Stage::Draft);
-    assert!(!terms.paused_by_operator);
+    assert!(!terms.paused_by_operator && !terms.paused_by_organiser);
 }
 
 #[test]

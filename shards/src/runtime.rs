@@ -50,8 +50,8 @@ pub struct Storage {
     pub plans: SharedPlans,
 }
 
-/// Called when the journal failed, or a shard panicked and could not be brought back: nothing can be
-/// acknowledged any more. In a server it ends the process.
+/// Called when the journal failed, or a shard panicked and could not be brought back: nothing can
+/// be acknowledged any more. In a server it ends the process.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A running set of shards.

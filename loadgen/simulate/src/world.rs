@@ -177,8 +177,8 @@ impl World {
         self.peers[owner].push_back(PeerMessage::Release { partition, to, done });
     }
 
-    /// The process dies, stays away for `down_ms`, and starts again, perhaps on other shards. Everything
-    /// that was not on the disk is gone. It may die once more while it starts.
+    /// The process dies, stays away for `down_ms`, and starts again, perhaps on other shards.
+    /// Everything that was not on the disk is gone. It may die once more while it starts.
     pub(crate) fn restart(&mut self, shards: usize, down_ms: u64, random: &mut Random) {
         self.disk.crash(0);
         if random.once_in(8) && self.snapshots.whole() > 1 {

@@ -9,8 +9,8 @@
 //!
 //! A real process appends (100 bytes to 1 MB), rotates, takes snapshots, drops what they cover and
 //! starts again, on a real journal. Its file operations are written down, and from them the images
-//! are made: what was flushed is there, and of the rest anything may be there or not, whole or torn.
-//! Then the same again for a cut while recovery itself is at work on such an image.
+//! are made: what was flushed is there, and of the rest anything may be there or not, whole or
+//! torn. Then the same again for a cut while recovery itself is at work on such an image.
 //!
 //! `USHER_POWERCUT_IMAGES=20000` makes more images than the few hundred that fit into a test run,
 //! `USHER_POWERCUT_SEED` others. A failure names the seed and keeps the image.

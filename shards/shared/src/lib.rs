@@ -9,8 +9,8 @@
 //! Everything else goes through channels and locks, which are right by themselves. What is here is
 //! right only if its memory orderings are, and those can hardly be tested on the machine at hand:
 //! an x86 forgives most of what is wrong. So this is a crate of its own with next to no
-//! dependencies, and `scripts/concurrency` runs it under a model checker, which tries every order of
-//! steps and every value that the memory model lets a load return.
+//! dependencies, and `scripts/concurrency` runs it under a model checker, which tries every order
+//! of steps and every value that the memory model lets a load return.
 
 pub mod pool;
 pub mod seats;

@@ -6,9 +6,10 @@
 //!                                                             └─ PoolBoard   counters by segment
 //! ```
 //!
-//! The boards are in `usher-shared`, where a model checker can get at them. Views hold only what is durable, and are published before the answers that rest on it, so a
-//! buyer who reads after writing sees the write. Each part has a single writer, the owner of its
-//! inventory; readers never make it wait for long.
+//! The boards are in `usher-shared`, where a model checker can get at them. Views hold only what is
+//! durable, and are published before the answers that rest on it, so a buyer who reads after
+//! writing sees the write. Each part has a single writer, the owner of its inventory; readers never
+//! make it wait for long.
 
 use std::sync::{Arc, RwLock};
 

@@ -22,6 +22,7 @@ pub mod inventory;
 pub mod limits;
 pub mod money;
 pub mod plan;
+pub mod planted;
 pub mod refusal;
 pub mod seats;
 pub mod show;

@@ -19,6 +19,8 @@ mod eyes;
 mod people;
 mod random;
 mod run;
+mod trouble;
 mod world;
 
-pub use run::{Config, Failure, Summary, simulate};
+pub use run::{Config, Failure, Summary, simulate, simulate_without};
+pub use trouble::Trouble;

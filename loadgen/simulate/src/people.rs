@@ -16,6 +16,7 @@ use usher_shards::core::RefundOrder;
 
 use crate::auditor::{Asked, HoldName, OrderLife, SeenHold, Told, Wanted};
 use crate::random::Random;
+use crate::trouble::Trouble;
 use crate::world::SEGMENTS;
 
 /// Seats of the hall, in rows of eight.
@@ -46,13 +47,20 @@ pub(crate) struct People {
     next_key: u64,
     next_reference: u64,
     refunds: Vec<(u16, RefundOrder)>,
+    spared: &'static [Trouble],
 }
 
 impl People {
+    /// Nobody has asked for anything yet; some kinds of trouble will be spared.
+    pub(crate) fn new(spared: &'static [Trouble]) -> Self {
+        Self { spared, ..Self::default() }
+    }
+
     /// What somebody asks for next.
     pub(crate) fn next(&mut self, random: &mut Random) -> Ask {
         let ask = match random.below(100) {
             0..32 => self.hold(random),
+            32..40 if self.spared.contains(&Trouble::Repeat) => self.hold(random),
             32..36 => self.again(random),
             36..40 => self.again_with_another_body(random),
             40..47 => self.end(random),
@@ -61,6 +69,7 @@ impl People {
             70..88 => self.pay(random),
             88..93 => self.enter(random),
             93..96 => self.refund_made(random),
+            _ if self.spared.contains(&Trouble::Pause) => self.hold(random),
             _ => manage(random),
         };
         if ask.asked.key.is_some() {
@@ -87,7 +96,9 @@ impl People {
     fn hold(&mut self, random: &mut Random) -> Ask {
         let units = 1 + random.below(4) as u32;
         let buyer = random.below(BUYERS);
-        let (slot, wish, wanted) = match random.below(4) {
+        // Where nobody wants standing tickets, none need to be moved to anybody.
+        let kinds = if self.spared.contains(&Trouble::Loan) { 3 } else { 4 };
+        let (slot, wish, wanted) = match random.below(kinds) {
             0 | 1 => {
                 let first = random.below(u64::from(SEATS)) as u32;
                 let seats: Vec<u32> = (0..units).map(|n| (first + n) % SEATS).collect();

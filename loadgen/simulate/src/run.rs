@@ -15,6 +15,7 @@ use crate::auditor::{Auditor, Seen, Told};
 use crate::eyes;
 use crate::people::{People, STOCK, UNITS_PER_BUYER_MAX, hall, opening};
 use crate::random::Random;
+use crate::trouble::Trouble;
 use crate::world::{Plans, SHOW, World, partitions};
 
 /// Steps that a failure tells of.
@@ -26,6 +27,8 @@ const START_MS: u64 = 1_000_000_000;
 /// Requests that may wait for one shard.
 const WAITING_MAX: usize = 64;
 const SHARDS_MAX: u64 = 4;
+/// Turns after which, with nothing asked any more, whatever has a deadline is over.
+const TURNS_TO_REST: u32 = 200;
 
 /// What to simulate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,14 +110,29 @@ pub struct Failure {
 /// # Errors
 /// The first promise that was broken, after the shortest run that breaks it.
 pub fn simulate(config: &Config) -> Result<Summary, Box<Failure>> {
-    attempt(config, LOOK_EVERY).map_err(|failure| {
+    simulate_without(&[], config)
+}
+
+/// As [`simulate`], in a world that knows some kinds of trouble not.
+///
+/// # Errors
+/// See there.
+pub fn simulate_without(
+    spared: &'static [Trouble],
+    config: &Config,
+) -> Result<Summary, Box<Failure>> {
+    attempt(config, spared, LOOK_EVERY).map_err(|failure| {
         let shorter = Config { steps: failure.step, ..config.clone() };
-        attempt(&shorter, 1).err().unwrap_or(failure)
+        attempt(&shorter, spared, 1).err().unwrap_or(failure)
     })
 }
 
-fn attempt(config: &Config, look_every: u64) -> Result<Summary, Box<Failure>> {
-    let mut run = Run::new(config.seed, look_every);
+fn attempt(
+    config: &Config,
+    spared: &'static [Trouble],
+    look_every: u64,
+) -> Result<Summary, Box<Failure>> {
+    let mut run = Run::new(config.seed, spared, look_every);
     for step in 1..=config.steps {
         // A panic in what is simulated is a broken promise like any other.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
@@ -148,6 +166,7 @@ struct Run {
     auditor: Auditor,
     waiting: BTreeMap<u64, oneshot::Receiver<Reply>>,
     next_ask: u64,
+    spared: &'static [Trouble],
     look_every: u64,
     words: VecDeque<String>,
     history: Xxh3,
@@ -155,17 +174,18 @@ struct Run {
 }
 
 impl Run {
-    fn new(seed: u64, look_every: u64) -> Self {
+    fn new(seed: u64, spared: &'static [Trouble], look_every: u64) -> Self {
         let mut random = Random::new(seed);
         let plan = hall();
         let shards = 1 + random.below(SHARDS_MAX) as usize;
         let mut run = Self {
             random,
             world: World::new(shards, Plans(plan.clone()), START_MS),
-            people: People::default(),
+            people: People::new(spared),
             auditor: Auditor::new(UNITS_PER_BUYER_MAX, STOCK),
             waiting: BTreeMap::new(),
             next_ask: 0,
+            spared,
             look_every,
             words: VecDeque::new(),
             history: Xxh3::new(),
@@ -196,13 +216,11 @@ impl Run {
             985..990 => self.the_keeper_compacts(),
             990..994 => self.a_partition_moves(),
             994..996 => self.the_disk_fills(),
+            _ if self.is_spared(Trouble::Crash) => "the process lives on".into(),
             _ => self.the_process_dies()?,
         };
         self.note(what);
         self.hear()?;
-        while let Ok(refund) = self.world.refunds.try_recv() {
-            self.people.refund_due(refund);
-        }
         if self.summary.steps.is_multiple_of(self.look_every) {
             self.look()?;
         }
@@ -235,6 +253,7 @@ impl Run {
     fn the_journal_flushes(&mut self) -> Result<String, String> {
         let count = 1 + self.random.below(4) as usize;
         let fault = match self.random.below(400) {
+            _ if self.is_spared(Trouble::FailedFlush) || self.is_spared(Trouble::Crash) => None,
             0 => Some(Fault::FailBefore),
             1 => Some(Fault::FailAfter),
             2 => Some(Fault::Torn { bytes: self.random.below(400) as usize }),
@@ -242,6 +261,9 @@ impl Run {
         };
         if self.world.flush(count, fault) {
             return Ok(format!("up to {count} submissions become durable"));
+        }
+        if fault.is_none() {
+            return Err("the journal refused what it was given".into());
         }
         self.summary.failed_flushes += 1;
         self.note(format!("a flush fails: {fault:?}"));
@@ -275,6 +297,9 @@ impl Run {
     }
 
     fn the_keeper_compacts(&mut self) -> String {
+        if self.is_spared(Trouble::Compaction) {
+            return "nothing is compacted".into();
+        }
         let steps = if self.random.once_in(3) { self.random.below(4) } else { 4 };
         self.world.compact(steps);
         self.summary.compactions += 1;
@@ -282,6 +307,9 @@ impl Run {
     }
 
     fn a_partition_moves(&mut self) -> String {
+        if self.is_spared(Trouble::Move) {
+            return "nothing moves".into();
+        }
         let all = partitions();
         let partition = *self.random.choose(&all).expect("there are some");
         let to = self.random.below(self.world.cores.len() as u64) as usize;
@@ -291,7 +319,7 @@ impl Run {
     }
 
     fn the_disk_fills(&mut self) -> String {
-        let is_full = self.random.once_in(3);
+        let is_full = self.random.once_in(3) && !self.is_spared(Trouble::FullDisk);
         self.world.set_disk_full(is_full);
         format!("the disk is full: {is_full}")
     }
@@ -303,7 +331,10 @@ impl Run {
         }
         let shards = 1 + self.random.below(SHARDS_MAX) as usize;
         let down_ms = self.random.below(20_000);
-        self.world.restart(shards, down_ms, &mut self.random);
+        if !self.is_spared(Trouble::DamagedSnapshot) && self.random.once_in(8) {
+            self.world.damage_newest_snapshot();
+        }
+        let given_back_ms = self.world.restart(shards, down_ms, &mut self.random);
         self.summary.crashes += 1;
         let is_there = self.world.house_version();
         self.note(format!("the process dies and starts after {down_ms} ms on {shards} shards"));
@@ -312,11 +343,15 @@ impl Run {
             return Err(format!("version {shown:?} was shown, {is_there:?} is on the disk"));
         }
         let seen = self.see().expect("nothing moves right after a start");
-        self.auditor.look_after_restart(&seen, self.world.latest)?;
+        self.auditor.look_after_restart(&seen, self.world.latest, given_back_ms)?;
         Ok("it is back".into())
     }
 
-    /// Takes the answers that are there.
+    fn is_spared(&self, trouble: Trouble) -> bool {
+        self.spared.contains(&trouble)
+    }
+
+    /// Takes the answers that are there, and what is to be paid back.
     fn hear(&mut self) -> Result<(), String> {
         let mut replies = Vec::new();
         for (id, answer) in &mut self.waiting {
@@ -337,6 +372,10 @@ impl Run {
             self.auditor.told(id, &told, self.world.latest)?;
             self.people.told(&told);
         }
+        while let Ok(refund) = self.world.refunds.try_recv() {
+            self.auditor.refund_told(&refund.reference);
+            self.people.refund_due(refund);
+        }
         Ok(())
     }
 
@@ -352,14 +391,26 @@ impl Run {
         }
     }
 
-    /// Lets everything that waits happen, and looks once more.
+    /// Lets everything that waits happen, and looks once more: now nothing may be left undone.
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.world.set_disk_full(false);
         self.world.now = self.world.latest;
+        self.everything_is_answered()?;
+        for _ in 0..TURNS_TO_REST {
+            self.everything_moves();
+            self.hear()?;
+        }
+        self.everything_is_answered()?;
+        self.summary.ticketed = self.ticketed();
+        let seen = self.see().expect("nothing moves at rest");
+        self.auditor.look_at_rest(&seen, self.world.latest)?;
+        self.world.tells_what_is()
+    }
+
+    fn everything_is_answered(&mut self) -> Result<(), String> {
         for _ in 0..10_000 {
             if self.world.is_at_rest() && self.waiting.is_empty() {
-                self.summary.ticketed = self.ticketed();
-                return self.look();
+                return Ok(());
             }
             self.everything_moves();
             self.hear()?;

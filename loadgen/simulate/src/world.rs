@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
+use usher_engine::inventory::Goods;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::{Inventory, InventoryId, PartitionId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
@@ -178,13 +179,10 @@ impl World {
     }
 
     /// The process dies, stays away for `down_ms`, and starts again, perhaps on other shards.
-    /// Everything that was not on the disk is gone. It may die once more while it starts.
-    pub(crate) fn restart(&mut self, shards: usize, down_ms: u64, random: &mut Random) {
+    /// Everything that was not on the disk is gone. It may die once more while it starts. Returns
+    /// how much time live holds get back, in milliseconds.
+    pub(crate) fn restart(&mut self, shards: usize, down_ms: u64, random: &mut Random) -> u64 {
         self.disk.crash(0);
-        if random.once_in(8) && self.snapshots.whole() > 1 {
-            // The newest snapshot was being written when the power went.
-            let _ = self.snapshots.damage_newest();
-        }
         self.now += down_ms;
         let attempts = 1 + u64::from(random.once_in(4));
         let mut recovered = None;
@@ -197,8 +195,16 @@ impl World {
         let (around, refunds) = surroundings(shards);
         (self.around, self.refunds) = (around, refunds);
         let state = recovered.expect("at least one attempt");
-        let down_ms = self.now.saturating_sub(state.last_at.0);
-        self.start(state, shards, down_ms.min(GIVEN_BACK_MS_MAX));
+        let given_back_ms = self.now.saturating_sub(state.last_at.0).min(GIVEN_BACK_MS_MAX);
+        self.start(state, shards, given_back_ms);
+        given_back_ms
+    }
+
+    /// The newest snapshot was being written when the power went; the one before it is whole.
+    pub(crate) fn damage_newest_snapshot(&mut self) {
+        if self.snapshots.whole() > 1 {
+            let _ = self.snapshots.damage_newest();
+        }
     }
 
     fn start(&mut self, mut state: State, shards: usize, given_back_ms: u64) {
@@ -246,6 +252,21 @@ impl World {
     /// The version of the seat map that readers see.
     pub(crate) fn shown_version(&self) -> Option<u64> {
         self.around.directory.show(SHOW).map(|view| view.version())
+    }
+
+    /// At rest, whether readers are shown what is, and segments know what the house said last.
+    pub(crate) fn tells_what_is(&self) -> Result<(), String> {
+        let Some(view) = self.around.directory.show(SHOW) else { return Err("no show".into()) };
+        if !view.segments_know_terms() {
+            return Err("a segment never heard what the house said last".into());
+        }
+        let house = self.inventory(InventoryId::house(SHOW)).expect("nothing moves at rest");
+        match house.goods() {
+            Goods::Seats(map) if map.packed_statuses() != view.seats.copy().bits => {
+                Err("readers are shown other seats than there are".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The version of the house on the disk.

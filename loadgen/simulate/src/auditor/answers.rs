@@ -1,6 +1,8 @@
 //! What an answer means: a promise made, or a reason to doubt.
 
-use super::{Asked, Auditor, Doubtful, HoldName, Open, OrderLife, Promise, SeenHold, Told, Wanted};
+use super::{
+    Asked, Auditor, Doubtful, Granted, HoldName, Open, OrderLife, Promise, SeenHold, Told, Wanted,
+};
 
 /// The stable number of "some of the seats are not available".
 const SEATS_TAKEN: u16 = 20;
@@ -21,7 +23,7 @@ impl Auditor {
         };
         match told {
             Told::Done { hold, replayed } => self.done(&open.asked, hold.as_ref(), *replayed, now),
-            Told::Refused { number, seats } => self.refused(&open, *number, seats, now),
+            Told::Refused { number, seats } => self.refused(id, &open, *number, seats, now),
             Told::Unavailable => Ok(()),
         }
     }
@@ -68,13 +70,16 @@ impl Auditor {
     ) -> Result<(), String> {
         let Some((key, digest)) = asked.key else { return Ok(()) };
         let entry = (asked.slot, asked.buyer, key);
-        if let Some((first_digest, first)) = self.keys.get(&entry)
-            && self.is_remembered(*first, now)
-            && (*first_digest, *first) != (digest, hold.name)
+        let mut granted = Granted { digest, hold: hold.name, after: self.last_asked };
+        if let Some(&first) = self.keys.get(&entry)
+            && self.is_remembered(first.hold, now)
         {
-            return Err(format!("key {key}: {first:?} first, {:?} now", hold.name));
+            if (first.digest, first.hold) != (digest, hold.name) {
+                return Err(format!("key {key}: {:?} first, {:?} now", first.hold, hold.name));
+            }
+            granted.after = first.after;
         }
-        self.keys.insert(entry, (digest, hold.name));
+        self.keys.insert(entry, granted);
         Ok(())
     }
 
@@ -165,20 +170,23 @@ impl Auditor {
 
     fn refused(
         &mut self,
+        id: u64,
         refused: &Open,
         number: u16,
         seats: &[u32],
         now: u64,
     ) -> Result<(), String> {
         let asked = &refused.asked;
-        if number == KEY_REUSED {
-            let (key, digest) = asked.key.ok_or("refused for a key that was not given")?;
-            let earlier = self.keys.get(&(asked.slot, asked.buyer, key));
-            let is_same =
-                |(first, hold): &(u64, _)| *first == digest && self.is_remembered(*hold, now);
-            if earlier.is_some_and(is_same) {
-                return Err(format!("key {key} with the same body was refused"));
-            }
+        if number == KEY_REUSED && asked.key.is_none() {
+            return Err("refused for a key that was not given".into());
+        }
+        if let Some((key, digest)) = asked.key
+            && let Some(first) = self.keys.get(&(asked.slot, asked.buyer, key))
+            && first.digest == digest
+            && first.after < id
+            && self.is_remembered(first.hold, now)
+        {
+            return Err(format!("key {key} with the same body was granted, and now refused"));
         }
         if number != SEATS_TAKEN {
             return Ok(());

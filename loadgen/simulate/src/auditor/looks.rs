@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Auditor, HoldName, Money, OrderLife, Promise, Seen, SeenGoods, SeenHold};
 
+/// At rest, a hold ends at most so long after its time, in milliseconds.
+const LATE_MS_MAX: u64 = 100;
+
 /// An ended hold is remembered for so long, in milliseconds.
 const ENDED_MEMORY_MS: u64 = 15 * 60 * 1_000;
 
@@ -28,16 +31,61 @@ impl Auditor {
         self.money_is_accounted_for(all)
     }
 
-    /// As [`Auditor::look`], right after a restart: nothing else happened since.
+    /// As [`Auditor::look`], right after a restart: nothing else happened since, and what is kept
+    /// has got so much time back, in milliseconds.
     ///
     /// # Errors
     /// See there.
-    pub(crate) fn look_after_restart(&mut self, all: &[Seen], now: u64) -> Result<(), String> {
+    pub(crate) fn look_after_restart(
+        &mut self,
+        all: &[Seen],
+        now: u64,
+        given_back_ms: u64,
+    ) -> Result<(), String> {
         self.look(all, now)?;
+        for hold in all.iter().flat_map(|seen| &seen.holds) {
+            let (Some(promise), Some(deadline)) = (self.promises.get(&hold.name), hold.deadline)
+            else {
+                continue;
+            };
+            if deadline < promise.kept_until + given_back_ms {
+                return Err(format!("{given_back_ms} ms were not given back: {hold:?}"));
+            }
+        }
         let holds: Vec<SeenHold> = all.iter().flat_map(|seen| seen.holds.clone()).collect();
         self.refusals_had_reasons(&holds, now)?;
         self.open.retain(|_, open| !open.is_lost);
         Ok(())
+    }
+
+    /// As [`Auditor::look`], once nothing has been asked for a while: nothing may be left undone.
+    ///
+    /// # Errors
+    /// See there.
+    pub(crate) fn look_at_rest(&mut self, all: &[Seen], now: u64) -> Result<(), String> {
+        self.look(all, now)?;
+        let (mut sent, mut arrived) = (0, 0);
+        for seen in all {
+            let is_late = |hold: &&SeenHold| hold.deadline.is_some_and(|at| at + LATE_MS_MAX < now);
+            if let Some(hold) = seen.holds.iter().find(is_late) {
+                return Err(format!("a hold never ends: {hold:?}"));
+            }
+            if let SeenGoods::Stock { lent, received, .. } = seen.goods {
+                sent += lent;
+                arrived += received;
+            }
+            let of_orders = seen.holds.iter().flat_map(|hold| &hold.payments);
+            let due = of_orders.filter(|(_, _, money)| *money == Money::Refund);
+            let due = due.map(|(reference, ..)| reference);
+            let mut due = due.chain(seen.strays.iter().map(|(reference, _)| reference));
+            if let Some(reference) = due.find(|reference| !self.refunds_told.contains(*reference)) {
+                return Err(format!("nobody was told to give {reference} back"));
+            }
+        }
+        if sent == arrived {
+            return Ok(());
+        }
+        Err(format!("{} tickets never arrive where they were sent", sent - arrived))
     }
 
     /// A hold is what was promised of it before.

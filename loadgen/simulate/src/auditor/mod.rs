@@ -38,6 +38,16 @@ struct Promise {
     used: BTreeSet<u8>,
 }
 
+/// What a key was used for.
+#[derive(Debug, Clone, Copy)]
+struct Granted {
+    /// Stands for the body of the request.
+    digest: u64,
+    hold: HoldName,
+    /// The last request that was sent before the answer came.
+    after: u64,
+}
+
 /// A request that nobody has answered yet.
 #[derive(Debug, Clone)]
 struct Open {
@@ -64,13 +74,16 @@ pub(crate) struct Auditor {
     pool_quantity: u64,
     promises: BTreeMap<HoldName, Promise>,
     open: BTreeMap<u64, Open>,
-    /// The first answer under each key, and the body that it was for.
-    keys: BTreeMap<(u16, u64, u64), (u64, HoldName)>,
+    /// The last answer under each key.
+    keys: BTreeMap<(u16, u64, u64), Granted>,
+    last_asked: u64,
     /// Successful payments that were confirmed to the provider: reference, order, amount.
     money: BTreeMap<String, (HoldName, u64)>,
     doubtful: Vec<Doubtful>,
     /// Money for all orders was told of, acknowledged or not.
     money_told: BTreeSet<String>,
+    /// Payments that the server wanted to be given back.
+    refunds_told: BTreeSet<String>,
     checks: u64,
 }
 
@@ -83,9 +96,11 @@ impl Auditor {
             promises: BTreeMap::new(),
             open: BTreeMap::new(),
             keys: BTreeMap::new(),
+            last_asked: 0,
             money: BTreeMap::new(),
             doubtful: Vec::new(),
             money_told: BTreeSet::new(),
+            refunds_told: BTreeSet::new(),
             checks: 0,
         }
     }
@@ -108,7 +123,13 @@ impl Auditor {
             }
             _ => {}
         }
+        self.last_asked = id;
         self.open.insert(id, Open { asked, at, is_lost: false });
+    }
+
+    /// The server wants a payment to be given back.
+    pub(crate) fn refund_told(&mut self, reference: &str) {
+        self.refunds_told.insert(reference.to_owned());
     }
 
     /// There will be no answer: the process died, or whoever asked went away.

@@ -54,6 +54,20 @@ fn told_of(holds: &[SeenHold]) -> Auditor {
     auditor
 }
 
+fn segment(slot: u16, available: u64, lent: u64, received: u64) -> Seen {
+    let goods = SeenGoods::Stock {
+        base: 5,
+        available,
+        held: 0,
+        sold: 0,
+        blocked: 0,
+        withdrawn: 0,
+        lent,
+        received,
+    };
+    Seen { slot, holds: Vec::new(), goods, strays: Vec::new() }
+}
+
 fn ask(auditor: &mut Auditor, id: u64, wanted: Wanted) {
     auditor.asked(id, Asked { slot: 0, buyer: 1, key: None, wanted }, NOW);
 }
@@ -114,21 +128,6 @@ fn seats_and_stock_that_do_not_add_up_are_seen() {
     seen.goods = SeenGoods::Seats { unowned: vec![true; 8] };
     finds(told_of(&[hold(1, &[0])]).look(&[seen], NOW), "is shown as owned: false");
 
-    let segment = |slot, available, lent, received| Seen {
-        slot,
-        holds: Vec::new(),
-        goods: SeenGoods::Stock {
-            base: 5,
-            available,
-            held: 0,
-            sold: 0,
-            blocked: 0,
-            withdrawn: 0,
-            lent,
-            received,
-        },
-        strays: Vec::new(),
-    };
     let look = |all: &[Seen]| Auditor::new(LIMIT, 10).look(all, NOW);
     look(&[segment(1, 3, 2, 0), segment(2, 7, 0, 2)]).expect("two moved");
     look(&[segment(1, 3, 2, 0), segment(2, 5, 0, 0)]).expect("two are on their way");
@@ -154,6 +153,50 @@ fn an_answer_comes_once_and_a_key_has_one_answer() {
 }
 
 #[test]
+fn a_repeat_of_what_was_granted_is_not_refused() {
+    let asked = || Asked { slot: 0, buyer: 1, key: Some((9, 4)), wanted: Wanted::AnySeats(1) };
+    let mut auditor = Auditor::new(LIMIT, 10);
+    for id in [1, 2] {
+        auditor.asked(id, asked(), NOW);
+    }
+    let granted = Told::Done { hold: Some(hold(1, &[0])), replayed: false };
+    let refused = Told::Refused { number: 20, seats: vec![] };
+    auditor.told(1, &granted, NOW).expect("the first answer");
+    auditor.told(2, &refused, NOW).expect("it may have been decided before");
+    auditor.asked(3, asked(), NOW);
+    finds(auditor.told(3, &refused, NOW), "granted, and now refused");
+}
+
+#[test]
+fn time_that_a_restart_took_is_given_back() {
+    let restart = |deadline| {
+        let there = SeenHold { deadline: Some(deadline), ..hold(1, &[0]) };
+        told_of(&[hold(1, &[0])]).look_after_restart(&[house(&[there])], NOW, 300)
+    };
+    restart(NOW + 800).expect("500 ms were promised, 300 ms were lost");
+    finds(restart(NOW + 799), "not given back");
+}
+
+#[test]
+fn at_rest_nothing_is_left_undone() {
+    let look = |all: &[Seen], now| told_of(&[hold(1, &[0])]).look_at_rest(all, now);
+    look(&[house(&[hold(1, &[0])])], NOW + 600).expect("its timer may be late");
+    finds(look(&[house(&[hold(1, &[0])])], NOW + 601), "never ends");
+
+    let kept = || house(&[hold(1, &[0])]);
+    look(&[kept(), segment(1, 3, 2, 0), segment(2, 7, 0, 2)], NOW).expect("two moved");
+    finds(look(&[kept(), segment(1, 3, 2, 0), segment(2, 5, 0, 0)], NOW), "never arrive");
+
+    let payments = vec![("p1".into(), 100, Money::Refund)];
+    let over = SeenHold { order: Some(OrderLife::Refund), payments, ..hold(1, &[0]) };
+    let mut auditor = told_of(&[hold(1, &[0])]);
+    let there = [house(&[over])];
+    finds(auditor.look_at_rest(&there, NOW), "to give p1 back");
+    auditor.refund_told("p1");
+    auditor.look_at_rest(&there, NOW).expect("somebody knows");
+}
+
+#[test]
 fn a_refusal_because_of_what_never_was_is_seen() {
     let refused = |is_there: bool| {
         let mut auditor = Auditor::new(LIMIT, 10);
@@ -162,7 +205,7 @@ fn a_refusal_because_of_what_never_was_is_seen() {
         auditor.told(2, &Told::Refused { number: 20, seats: vec![3] }, NOW).expect("no doubt yet");
         auditor.lost(1);
         let there = if is_there { vec![hold(1, &[3])] } else { vec![] };
-        auditor.look_after_restart(&[house(&there)], NOW)
+        auditor.look_after_restart(&[house(&there)], NOW, 0)
     };
     refused(true).expect("the hold is there");
     finds(refused(false), "never was");

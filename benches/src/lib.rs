@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use usher_engine::command::{HoldRequest, KeyUse, Wish};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::seats::SeatMap;
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
 use usher_engine::{BuyerId, Cents, Command, Currency, Inventory, InventoryId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
@@ -88,6 +89,26 @@ pub fn open_house(seats: u32) -> Inventory {
     }
     house.drain_changes(|_, _| {});
     house
+}
+
+/// A map of so many seats of which so many in a hundred, at random, are still free.
+///
+/// # Panics
+/// As [`stadium`].
+#[must_use]
+pub fn partly_sold(seats: u32, free_percent: u32) -> SeatMap {
+    let mut map = SeatMap::new(stadium(seats));
+    let all: Vec<_> = (0..seats).map(SeatIx).collect();
+    map.put_on_sale(&all);
+    let is_taken = |seat: &SeatIx| scramble(seat.0) % 100 >= free_percent;
+    let taken: Vec<_> = all.into_iter().filter(is_taken).collect();
+    map.hold(&taken, 1);
+    map
+}
+
+/// A fixed scramble of seat numbers, so that what is sold lies at random.
+fn scramble(seat: u32) -> u32 {
+    seat.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(0x9e37_79b1) >> 8
 }
 
 /// A hold on one seat by a buyer of its own, with a key.

@@ -5,9 +5,6 @@
 //! tag. A change to the fields of what is here already is a new payload version: see
 //! `docs/JOURNAL_FORMAT.md`.
 
-use serde::de::SeqAccess;
-use serde::ser::SerializeTuple;
-use serde::{Deserialize, Deserializer, Serializer};
 use usher_engine::command::KeyUse;
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::show::{
@@ -16,9 +13,8 @@ use usher_engine::show::{
 };
 use usher_engine::{Event, InventoryId};
 
-use super::layout::{
-    Elements, FromArray, Loading, OnDisk, Stored, load_array, numbered, row, tagged,
-};
+use super::layout::{OnDisk, check_len, numbered, row, tagged};
+use super::pack::{Source, put_array, put_unsigned};
 use super::{CodecError, Header};
 
 tagged! {

@@ -1,8 +1,5 @@
 //! Where the parts of an inventory's image have their places: see `events` for the rules.
 
-use serde::de::SeqAccess;
-use serde::ser::SerializeTuple;
-use serde::{Deserialize, Deserializer, Serializer};
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
     Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
@@ -11,9 +8,8 @@ use usher_engine::show::{Pool, ShowRecord};
 use usher_engine::stock::Segment;
 
 use super::CodecError;
-use super::layout::{
-    Elements, FromArray, Loading, OnDisk, Stored, load_array, numbered, row, tagged,
-};
+use super::layout::{OnDisk, check_len, numbered, row, tagged};
+use super::pack::{Source, put_array, put_unsigned};
 
 row! {
     Image {

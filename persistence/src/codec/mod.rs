@@ -20,6 +20,7 @@
 mod events;
 mod image;
 mod layout;
+mod pack;
 mod values;
 
 #[cfg(test)]
@@ -27,14 +28,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use rmp_serde::decode::{Error as DecodeError, ReadRefReader};
-use rmp_serde::{Deserializer, Serializer};
-use serde::Deserialize;
 use usher_engine::inventory::image::Image;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::{Event, InventoryId, ShowKey, Timestamp};
 
-use layout::{Loading, OnDisk};
+use layout::OnDisk;
+use pack::Source;
 
 /// The version of record payloads that this code writes, and the only one that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -44,9 +43,6 @@ pub const IMAGE_VERSION: u8 = 1;
 
 /// Events for which there is room before they were read. A record has rarely more than three.
 const EVENTS_AHEAD_MAX: usize = 4;
-
-/// A payload behind its version, read up to somewhere.
-type Payload<'a> = Deserializer<ReadRefReader<'a, [u8]>>;
 
 /// Where seating plans come from. They are kept on their own, once, since they never change.
 pub trait PlanSource {
@@ -100,8 +96,19 @@ pub enum CodecError {
     #[error("bytes are left behind the end of the payload")]
     BytesLeft,
     /// Not the MessagePack that belongs here.
-    #[error("malformed payload: {0}")]
-    Malformed(#[source] DecodeError),
+    #[error("malformed payload: {wanted} belongs here, and is not")]
+    Malformed {
+        /// What should be there.
+        wanted: &'static str,
+    },
+    /// An array or a number of bytes that does not have the length that belongs here.
+    #[error("malformed payload: {found} elements where {wanted} belong")]
+    WrongLength {
+        /// Elements that there are.
+        found: usize,
+        /// Elements that there should be.
+        wanted: usize,
+    },
 }
 
 /// Stands before the events of a record.
@@ -122,9 +129,9 @@ impl Header {
 pub fn encode_record(id: InventoryId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
     let event_count = u32::try_from(events.len()).expect("one command's events are few");
     out.push(RECORD_VERSION);
-    write(&Header { show: id.show, slot: id.slot, at, event_count }, out);
+    Header { show: id.show, slot: id.slot, at, event_count }.store(out);
     for event in events {
-        write(event, out);
+        event.store(out);
     }
 }
 
@@ -133,14 +140,13 @@ pub fn encode_record(id: InventoryId, at: Timestamp, events: &[Event], out: &mut
 /// # Errors
 /// Anything but what [`encode_record`] of this version wrote, and a plan that `plans` lacks.
 pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedRecord, CodecError> {
-    let mut from = open(bytes, RECORD_VERSION)?;
-    let with = Loading::new(plans);
-    let header: Header = with.read(&mut from)?;
+    let mut from = open(bytes, RECORD_VERSION, plans)?;
+    let header = Header::load(&mut from)?;
     let mut events = Vec::with_capacity((header.event_count as usize).min(EVENTS_AHEAD_MAX));
     for _ in 0..header.event_count {
-        events.push(with.read(&mut from)?);
+        events.push(Event::load(&mut from)?);
     }
-    close(&mut from)?;
+    close(&from)?;
     Ok(DecodedRecord { id: header.id(), at: header.at, events })
 }
 
@@ -149,15 +155,14 @@ pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedReco
 /// # Errors
 /// As [`decode_record`], as far as it reads.
 pub fn decode_header(bytes: &[u8]) -> Result<(InventoryId, Timestamp), CodecError> {
-    let mut from = open(bytes, RECORD_VERSION)?;
-    let header: Header = Loading::new(&NoPlans).read(&mut from)?;
+    let header = Header::load(&mut open(bytes, RECORD_VERSION, &NoPlans)?)?;
     Ok((header.id(), header.at))
 }
 
 /// Writes the image of an inventory behind `out`. Equal images are equal bytes.
 pub fn encode_image(image: &Image, out: &mut Vec<u8>) {
     out.push(IMAGE_VERSION);
-    write(image, out);
+    image.store(out);
 }
 
 /// Reads the image of an inventory.
@@ -165,9 +170,9 @@ pub fn encode_image(image: &Image, out: &mut Vec<u8>) {
 /// # Errors
 /// Anything but what [`encode_image`] of this version wrote, and a plan that `plans` lacks.
 pub fn decode_image(bytes: &[u8], plans: &dyn PlanSource) -> Result<Image, CodecError> {
-    let mut from = open(bytes, IMAGE_VERSION)?;
-    let image = Loading::new(plans).read(&mut from)?;
-    close(&mut from)?;
+    let mut from = open(bytes, IMAGE_VERSION, plans)?;
+    let image = Image::load(&mut from)?;
+    close(&from)?;
     Ok(image)
 }
 
@@ -180,23 +185,20 @@ impl PlanSource for NoPlans {
     }
 }
 
-fn write<T: OnDisk>(value: &T, out: &mut Vec<u8>) {
-    value.store(&mut Serializer::new(out)).expect("memory takes whatever is written");
-}
-
 /// Checks the version and stands before what follows it.
-fn open(bytes: &[u8], known: u8) -> Result<Payload<'_>, CodecError> {
+fn open<'a>(
+    bytes: &'a [u8],
+    known: u8,
+    plans: &'a dyn PlanSource,
+) -> Result<Source<'a>, CodecError> {
     let (&found, rest) = bytes.split_first().ok_or(CodecError::Empty)?;
     if found != known {
         return Err(CodecError::UnknownVersion { found, known });
     }
-    Ok(Deserializer::from_read_ref(rest))
+    Ok(Source::new(rest, plans))
 }
 
-/// Makes sure that nothing follows: only there is no marker to be read.
-fn close(from: &mut Payload<'_>) -> Result<(), CodecError> {
-    match bool::deserialize(from) {
-        Err(DecodeError::InvalidMarkerRead(_)) => Ok(()),
-        Ok(_) | Err(_) => Err(CodecError::BytesLeft),
-    }
+/// Makes sure that nothing follows.
+fn close(from: &Source<'_>) -> Result<(), CodecError> {
+    if from.is_at_end() { Ok(()) } else { Err(CodecError::BytesLeft) }
 }

@@ -91,18 +91,26 @@ impl PoolBoard {
     /// borrower's gain is published, so none can slip through unseen.
     #[must_use]
     pub fn obtainable_by(&self, me: u16) -> Option<u64> {
-        let first = self.collect();
-        let second = self.collect();
-        if first.iter().zip(&second).any(|(before, after)| before.gains != after.gains) {
-            return None;
-        }
-        let others = first.iter().enumerate().filter(|(place, _)| *place != usize::from(me));
-        Some(others.map(|(_, figures)| figures.available + figures.in_transit).sum())
+        obtainable(me, || self.collect())
     }
 
     fn collect(&self) -> Vec<SegmentFigures> {
         self.segments.iter().map(SegmentBoard::figures).collect()
     }
+}
+
+/// [`PoolBoard::obtainable_by`], whatever the segments are read with. Each reading has to be of one
+/// moment, none older than the one before it, and who sees figures has to see what was published
+/// anywhere before them.
+#[must_use]
+pub fn obtainable(me: u16, collect: impl Fn() -> Vec<SegmentFigures>) -> Option<u64> {
+    let first = collect();
+    let second = collect();
+    if first.iter().zip(&second).any(|(before, after)| before.gains != after.gains) {
+        return None;
+    }
+    let others = first.iter().enumerate().filter(|(place, _)| *place != usize::from(me));
+    Some(others.map(|(_, figures)| figures.available + figures.in_transit).sum())
 }
 
 impl SegmentBoard {

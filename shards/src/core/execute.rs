@@ -7,6 +7,7 @@ use usher_engine::{Outcome, Refusal, Subject};
 
 use super::rebuild::AtWork;
 use super::release::Release;
+use super::trap::Moment;
 use super::{Core, Handle};
 use crate::message::{Answer, Counted, Reply, Unavailable};
 
@@ -30,6 +31,8 @@ impl Core {
     /// Decides about a command that has all it needs; also for one that was parked.
     pub(super) fn execute_again(&mut self, id: InventoryId, command: Command, reply: ReplyTo) {
         let AtWork { command, .. } = self.at_work.insert(AtWork { inventory: id, command, reply });
+        self.trap.meet(id, command);
+        self.trap.pass(Moment::Deciding);
         let owned = self.partitions.get(&id.partition()).and_then(|p| p.inventories.get(&id));
         let decision = match owned {
             Some(inventory) => inventory.execute(command, self.now),
@@ -44,6 +47,7 @@ impl Core {
         if !events.is_empty() {
             self.commit(id, &events);
         }
+        self.trap.pass(Moment::Applied);
         self.queue_effects(id, effects);
         let reply_with = match outcome {
             Outcome::Done { subject, replayed } => {
@@ -52,6 +56,7 @@ impl Core {
             Outcome::Refused(refusal) => Reply::Refused(refusal),
             Outcome::Parked { .. } => unreachable!("parked above"),
         };
+        self.trap.pass(Moment::Answering);
         let reply = self.end_work().reply;
         self.answer(reply, reply_with);
         self.retry_parked(id);

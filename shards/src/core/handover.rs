@@ -95,9 +95,11 @@ impl Core {
         let (mine, others): (Vec<_>, Vec<_>) =
             early.into_iter().partition(|envelope| envelope.inventory.partition() == id);
         self.early = others;
-        for envelope in queued.into_iter().chain(mine) {
-            self.deliver(envelope);
-        }
         let _ = done.send(());
+        // They stay in the shard's own queue until it is their turn: one of them may panic.
+        for envelope in queued.into_iter().chain(mine).rev() {
+            self.held_back.push_front(PeerMessage::Deliver(envelope));
+        }
+        self.hear_held_back();
     }
 }

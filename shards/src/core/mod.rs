@@ -30,6 +30,7 @@ mod rebuild;
 mod release;
 mod suspects;
 mod timers;
+mod trap;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -57,11 +58,13 @@ use rebuild::{AtWork, Down};
 use release::{Release, Waiting};
 use suspects::Suspects;
 use timers::TimerKey;
+use trap::Trap;
 
 pub(crate) use publish::publish_recovered;
 pub use rebuild::Fall;
 pub use suspects::Suspect;
 pub use timers::TICK_MS;
+pub use trap::Moment;
 
 /// One partition as its owner keeps it, and as it travels between owners.
 #[derive(Debug)]
@@ -148,6 +151,7 @@ pub struct Core {
     suspects: Suspects,
     /// When the last panic was that no command could be blamed for.
     unexplained_at: Option<Timestamp>,
+    trap: Trap,
 }
 
 /// What a shard keeps beside each inventory: nothing that could not be made again from it.
@@ -190,6 +194,7 @@ impl Core {
             held_back: VecDeque::new(),
             suspects: Suspects::default(),
             unexplained_at: None,
+            trap: Trap::default(),
         }
     }
 

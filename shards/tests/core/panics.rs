@@ -5,7 +5,8 @@ use usher_engine::inventory::Goods;
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::seats::SeatStatus;
 use usher_engine::{BuyerId, Command, HoldNo, InventoryId, Refusal};
-use usher_shards::message::{Envelope, PeerMessage, Reply, Request, Unavailable};
+use usher_shards::core::{Moment, Partition};
+use usher_shards::message::{Envelope, Handover, PeerMessage, Reply, Request, Unavailable};
 
 use crate::world::{SHOW, Waiting, World, held, hold_seats, hold_stock, show};
 
@@ -118,6 +119,25 @@ fn records_go_on_where_the_journal_ends() {
     world.settle_down(0);
     let given_back = world.cores[0].inventory(HOUSE).expect("rebuilt").version() - version;
     assert_eq!(given_back, 0, "a rebuild by itself records nothing");
+}
+
+#[test]
+fn who_came_with_a_partition_is_answered_though_the_first_of_them_panics() {
+    let mut world = World::new(1);
+    let id = InventoryId::house(usher_engine::ShowKey(8));
+    let (bad, _) = envelope(id, Command::RunSchedule);
+    let (good, mut waiting) = envelope(id, hold_seats(1, &[0]));
+    let (done, mut is_done) = tokio::sync::oneshot::channel();
+    let partition = Partition::new(id.partition());
+    let handover = Handover { partition, queued: vec![bad, good], done };
+    world.cores[0]
+        .set_trap(|_, command| matches!(command, Command::RunSchedule).then_some(Moment::Deciding));
+    let adopt = PeerMessage::Adopt(Box::new(handover));
+    world.attempt(0, |core| core.hear(adopt)).expect_err("the first one panics");
+    is_done.try_recv().expect("the partition is here");
+    world.settle_down(0);
+    let answer = waiting.try_recv().expect("answered");
+    assert!(matches!(answer, Reply::Refused(Refusal::UnknownShow)), "{answer:?}");
 }
 
 #[test]

@@ -1,11 +1,55 @@
 //! From the engine's values to the auditor's plain ones. This is the only file that knows both.
 
-use usher_engine::inventory::{Claim, Goods, Hold, HoldStatus, OrderStatus, PaymentStatus};
-use usher_engine::seats::SeatStatus;
-use usher_engine::{HoldNo, Inventory, Refusal};
-use usher_shards::message::Reply;
+use std::hash::{Hash as _, Hasher as _};
 
-use crate::auditor::{Life, Money, OrderLife, Seen, SeenGoods, SeenHold, Told};
+use usher_engine::command::Wish;
+use usher_engine::inventory::{self, Claim, Goods, Hold, HoldStatus, OrderStatus, PaymentStatus};
+use usher_engine::seats::SeatStatus;
+use usher_engine::{Command, HoldNo, Inventory, Refusal};
+use usher_shards::message::{Reply, Unavailable};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::auditor::{Life, Money, OrderLife, Payment, Seen, SeenGoods, SeenHold, SeenSeat, Told};
+
+/// The same for all commands that ask the same, whoever sends them again: without keys, names of
+/// new payments, and what is drawn at random. Expiry is told by its inventory alone.
+pub(crate) fn likeness(command: &Command) -> u64 {
+    let mut hasher = Xxh3::new();
+    std::mem::discriminant(command).hash(&mut hasher);
+    match command {
+        Command::Hold(hold) => {
+            (hold.buyer.0, hold.hold_ms).hash(&mut hasher);
+            hash_wish(&hold.wish, &mut hasher);
+        }
+        Command::Order(order) => (order.hold.0, order.buyer.0, order.pay_ms).hash(&mut hasher),
+        Command::StartPayment(start) => (start.order.0, start.extension_ms).hash(&mut hasher),
+        Command::PaymentMessage(message) => {
+            let success = message.verdict == usher_engine::command::PaymentVerdict::Success;
+            (message.order.0, &message.reference, success, message.amount.0).hash(&mut hasher);
+        }
+        Command::CounterSale(sale) => {
+            sale.buyer.0.hash(&mut hasher);
+            hash_wish(&sale.wish, &mut hasher);
+        }
+        Command::Expire { .. } => {}
+        Command::Release { hold: no } | Command::Cancel { order: no } => no.0.hash(&mut hasher),
+        other => format!("{other:?}").hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+fn hash_wish(wish: &Wish, hasher: &mut Xxh3) {
+    match wish {
+        Wish::Seats(seats) => seats.iter().for_each(|seat| seat.0.hash(hasher)),
+        Wish::BestAvailable { quantity, adjacent, .. } => (quantity, adjacent).hash(hasher),
+        Wish::Stock { quantity } => (quantity, 'u').hash(hasher),
+    }
+}
+
+/// Whether it lent tickets that may still be on their way.
+pub(crate) fn has_open_loans(inventory: &Inventory) -> bool {
+    matches!(inventory.goods(), Goods::Stock(segment) if !segment.open_loans.is_empty())
+}
 
 /// What an answer says.
 pub(crate) fn told(reply: &Reply) -> Told {
@@ -33,7 +77,9 @@ pub(crate) fn told(reply: &Reply) -> Told {
             };
             Told::Refused { number: refusal.number(), seats }
         }
-        Reply::Unavailable(_) | Reply::Counted(_) => Told::Unavailable,
+        Reply::Unavailable(Unavailable::Rebuilding) => Told::Rebuilding,
+        Reply::Unavailable(Unavailable::Quarantined) => Told::Quarantined,
+        Reply::Unavailable(_) | Reply::Counted(_) => Told::NotNow,
     }
 }
 
@@ -43,17 +89,24 @@ pub(crate) fn seen(inventory: &Inventory) -> Seen {
     let mut holds: Vec<SeenHold> =
         inventory.holds().map(|(no, hold)| seen_hold(slot, no, hold)).collect();
     holds.sort_unstable_by_key(|hold| hold.name);
-    let strays = inventory.strays().iter();
-    let strays = strays.map(|payment| (payment.reference.to_string(), payment.amount.0)).collect();
-    Seen { slot, holds, goods: seen_goods(inventory.goods()), strays }
+    let strays = inventory.strays().iter().map(seen_payment).collect();
+    let terms_version = match inventory.goods() {
+        Goods::Stock(segment) => segment.terms_version,
+        Goods::Nothing | Goods::Seats(_) => inventory.show().map_or(0, |show| show.terms_version),
+    };
+    Seen { slot, holds, goods: seen_goods(inventory.goods()), strays, terms_version }
 }
 
 fn seen_goods(goods: &Goods) -> SeenGoods {
     match goods {
-        Goods::Nothing => SeenGoods::Seats { unowned: Vec::new() },
+        Goods::Nothing => SeenGoods::Seats(Vec::new()),
         Goods::Seats(map) => {
-            let is_unowned = |status| matches!(status, SeatStatus::Available | SeatStatus::Blocked);
-            SeenGoods::Seats { unowned: map.statuses().map(is_unowned).collect() }
+            let seen = |status| match status {
+                SeatStatus::Available => SeenSeat::Free,
+                SeatStatus::Blocked => SeenSeat::Blocked,
+                SeatStatus::Held | SeatStatus::Sold => SeenSeat::Owned,
+            };
+            SeenGoods::Seats(map.statuses().map(seen).collect())
         }
         Goods::Stock(segment) => SeenGoods::Stock {
             base: segment.base.into(),
@@ -101,18 +154,24 @@ fn seen_hold(slot: u16, no: HoldNo, hold: &Hold) -> SeenHold {
             OrderStatus::RefundPending | OrderStatus::Refunded => OrderLife::Refund,
         }),
         price: hold.total.0,
-        payments: payments
-            .map(|payment| {
-                let money = match payment.status {
-                    PaymentStatus::Started | PaymentStatus::Failed => Money::Open,
-                    PaymentStatus::Captured => Money::Captured,
-                    PaymentStatus::RefundDue(_) | PaymentStatus::Refunded(_) => Money::Refund,
-                };
-                (payment.reference.to_string(), payment.amount.0, money)
-            })
-            .collect(),
+        payments: payments.map(seen_payment).collect(),
         tickets: tickets.len(),
         used: used.map(|(index, _)| index).collect(),
         nonces: tickets.iter().map(|ticket| ticket.nonce.0).collect(),
     }
+}
+
+fn seen_payment(payment: &inventory::Payment) -> Payment {
+    let money = match payment.status {
+        PaymentStatus::Started | PaymentStatus::Failed => Money::Open,
+        PaymentStatus::Captured => Money::Captured,
+        PaymentStatus::RefundDue(_) => Money::Due,
+        PaymentStatus::Refunded(_) => Money::Back,
+    };
+    Payment { reference: number_of(&payment.reference), amount: payment.amount.0, money }
+}
+
+/// The number in the name of a payment.
+pub(crate) fn number_of(reference: &str) -> u64 {
+    reference.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX)
 }

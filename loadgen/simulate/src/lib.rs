@@ -16,11 +16,14 @@
 
 mod auditor;
 mod eyes;
+mod history;
 mod people;
 mod random;
 mod run;
+mod summary;
 mod trouble;
 mod world;
 
-pub use run::{Config, Failure, Summary, simulate, simulate_without};
+pub use run::{Config, simulate, simulate_without};
+pub use summary::{Failure, Summary};
 pub use trouble::Trouble;

@@ -1,23 +1,26 @@
 //! Buyers, organisers, operators and payment providers: what they ask for next, and what they
 //! remember. They repeat themselves, contradict themselves, and pay what they should not.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod organisers;
+mod providers;
+mod show;
 
-use usher_engine::command::{
-    CheckIn, HoldRequest, KeyUse, OrderRequest, PaymentMessage, PaymentStart, PaymentVerdict,
-    TicketNonces, Wish,
-};
+use std::collections::{BTreeMap, VecDeque};
+
+use usher_engine::command::{CheckIn, HoldRequest, KeyUse, OrderRequest, PaymentStart, Wish};
 use usher_engine::id::TicketNonce;
-use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
-use usher_engine::show::{NewPool, NewShow, PausedBy, SaleMove, ShowDetails, Stage, Terms};
-use usher_engine::{BuyerId, Cents, Command, Currency, HoldNo, Timestamp};
+use usher_engine::plan::SeatIx;
+use usher_engine::{BuyerId, Command, HoldNo, Timestamp};
 use usher_shards::core::RefundOrder;
+use usher_shards::message::Request;
 
-use crate::auditor::{Asked, HoldName, OrderLife, SeenHold, Told, Wanted};
+use crate::auditor::{Asked, HoldName, Life, OrderLife, SeenHold, Told, Wanted};
+use crate::eyes;
 use crate::random::Random;
 use crate::trouble::Trouble;
-use crate::world::SEGMENTS;
+use crate::world::{CURSED_HOLD_MS, SEGMENTS};
+
+pub(crate) use show::{hall, opening};
 
 /// Seats of the hall, in rows of eight.
 pub(crate) const SEATS: u32 = 24;
@@ -30,12 +33,29 @@ const HOLD_MS: u64 = 60_000;
 const PAY_MS: u64 = 90_000;
 /// Requests that may be made again later.
 const REMEMBERED: usize = 32;
+/// Holds that people have in mind.
+const KNOWN_MAX: usize = 128;
 
 /// One thing to be asked of the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) asked: Asked,
-    pub(crate) command: Command,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Do(Command),
+    Read(HoldNo),
+}
+
+impl Ask {
+    pub(crate) fn request(&self) -> Request {
+        match &self.what {
+            What::Do(command) => Request::Execute(command.clone()),
+            What::Read(hold) => Request::Read(*hold),
+        }
+    }
 }
 
 /// Everybody who asks.
@@ -44,8 +64,12 @@ pub(crate) struct People {
     /// The newest that was heard of each hold.
     known: BTreeMap<HoldName, SeenHold>,
     earlier: Vec<Ask>,
+    /// What somebody has begun and goes on with.
+    agenda: VecDeque<Ask>,
     next_key: u64,
     next_reference: u64,
+    /// Names that providers gave to payments.
+    foreign: Vec<u64>,
     refunds: Vec<(u16, RefundOrder)>,
     spared: &'static [Trouble],
 }
@@ -57,21 +81,12 @@ impl People {
     }
 
     /// What somebody asks for next.
-    pub(crate) fn next(&mut self, random: &mut Random) -> Ask {
-        let ask = match random.below(100) {
-            0..32 => self.hold(random),
-            32..40 if self.spared.contains(&Trouble::Repeat) => self.hold(random),
-            32..36 => self.again(random),
-            36..40 => self.again_with_another_body(random),
-            40..47 => self.end(random),
-            47..63 => self.order(random),
-            63..70 => self.start_payment(random),
-            70..88 => self.pay(random),
-            88..93 => self.enter(random),
-            93..96 => self.refund_made(random),
-            _ if self.spared.contains(&Trouble::Pause) => self.hold(random),
-            _ => manage(random),
-        };
+    pub(crate) fn next(&mut self, random: &mut Random, now: u64) -> Ask {
+        let going_on = if random.once_in(2) { self.agenda.pop_front() } else { None };
+        let mut ask = going_on.unwrap_or_else(|| self.something(random, now));
+        if let What::Do(command) = &ask.what {
+            ask.asked.likeness = eyes::likeness(command);
+        }
         if ask.asked.key.is_some() {
             if self.earlier.len() == REMEMBERED {
                 self.earlier.remove(0);
@@ -81,10 +96,34 @@ impl People {
         ask
     }
 
+    fn something(&mut self, random: &mut Random, now: u64) -> Ask {
+        match random.below(200) {
+            0..60 => self.hold(random),
+            60 if self.spared.contains(&Trouble::Panic) => self.hold(random),
+            60 => self.cursed(random),
+            61..76 if self.spared.contains(&Trouble::Repeat) => self.hold(random),
+            61..68 => self.again(random),
+            68..76 => self.again_with_another_body(random),
+            76..82 => self.look(random),
+            82..96 => self.end(random),
+            96..126 => self.order(random),
+            126..140 => self.start_payment(random),
+            140..172 => self.pay(random),
+            172..182 => self.enter(random, now),
+            182..188 => self.refund_made(random).unwrap_or_else(|| self.hold(random)),
+            _ if self.spared.contains(&Trouble::Pause) => self.hold(random),
+            _ => self.manage(random, now),
+        }
+    }
+
     /// Somebody was told something.
-    pub(crate) fn told(&mut self, told: &Told) {
-        if let Told::Done { hold: Some(hold), .. } = told {
-            self.known.insert(hold.name, hold.clone());
+    pub(crate) fn told(&mut self, told: Told) {
+        let Told::Done { hold: Some(hold), .. } = told else { return };
+        self.known.insert(hold.name, hold);
+        if self.known.len() > KNOWN_MAX {
+            let over = self.known.iter().find(|(_, hold)| !hold.owns());
+            let oldest = over.or_else(|| self.known.iter().next()).map(|(name, _)| *name);
+            oldest.map(|name| self.known.remove(&name));
         }
     }
 
@@ -94,11 +133,22 @@ impl People {
     }
 
     fn hold(&mut self, random: &mut Random) -> Ask {
-        let units = 1 + random.below(4) as u32;
         let buyer = random.below(BUYERS);
+        let (slot, wish, wanted) = self.wish(random);
+        let key = random.once_in(2).then(|| self.new_key(random));
+        let hold_ms = random.once_in(4).then(|| 2_000 + random.below(HOLD_MS));
+        let request = HoldRequest { buyer: BuyerId(buyer.into()), wish, hold_ms, key };
+        let key = key.map(|used| (used.key, used.digest));
+        let asked = Asked { slot, buyer, key, wanted, likeness: 0, is_cursed: false };
+        Ask { asked, what: What::Do(Command::Hold(request)) }
+    }
+
+    /// What somebody would like to have, and where.
+    fn wish(&mut self, random: &mut Random) -> (u16, Wish, Wanted) {
+        let units = 1 + random.below(4) as u32;
         // Where nobody wants standing tickets, none need to be moved to anybody.
         let kinds = if self.spared.contains(&Trouble::Loan) { 3 } else { 4 };
-        let (slot, wish, wanted) = match random.below(kinds) {
+        match random.below(kinds) {
             0 | 1 => {
                 let first = random.below(u64::from(SEATS)) as u32;
                 let seats: Vec<u32> = (0..units).map(|n| (first + n) % SEATS).collect();
@@ -106,12 +156,11 @@ impl People {
                 (0, wish, Wanted::Seats(seats))
             }
             2 => {
-                let adjacent = random.once_in(2);
                 let wish = Wish::BestAvailable {
                     quantity: units,
                     category: None,
                     section: None,
-                    adjacent,
+                    adjacent: random.once_in(2),
                 };
                 (0, wish, Wanted::AnySeats(units))
             }
@@ -119,12 +168,29 @@ impl People {
                 let slot = 1 + random.below(u64::from(SEGMENTS)) as u16;
                 (slot, Wish::Stock { quantity: units }, Wanted::Stock(units))
             }
+        }
+    }
+
+    /// A request that makes its shard panic, whenever somebody sends it.
+    fn cursed(&mut self, random: &mut Random) -> Ask {
+        let seat = random.below(3) as u32;
+        let request = HoldRequest {
+            buyer: BuyerId(0),
+            wish: Wish::Seats(vec![SeatIx(seat)]),
+            hold_ms: Some(CURSED_HOLD_MS),
+            key: None,
         };
-        let key = random.once_in(2).then(|| self.new_key(random));
-        let hold_ms = random.once_in(4).then(|| 1_000 + random.below(HOLD_MS));
-        let request = HoldRequest { buyer: BuyerId(buyer.into()), wish, hold_ms, key };
-        let asked = Asked { slot, buyer, key: key.map(|k| (k.key, k.digest)), wanted };
-        Ask { asked, command: Command::Hold(request) }
+        let wanted = Wanted::Seats(vec![seat]);
+        let asked = Asked { slot: 0, buyer: 0, key: None, wanted, likeness: 0, is_cursed: true };
+        Ask { asked, what: What::Do(Command::Hold(request)) }
+    }
+
+    fn look(&mut self, random: &mut Random) -> Ask {
+        let hold = self.some_hold(random, |hold| hold.order.is_some());
+        let wanted = Wanted::Look { hold: hold.name };
+        let mut ask = about(&hold, wanted, Command::RunSchedule);
+        ask.what = What::Read(HoldNo(hold.name.1));
+        ask
     }
 
     fn new_key(&mut self, random: &mut Random) -> KeyUse {
@@ -147,27 +213,32 @@ impl People {
         let digest = random.next();
         ask.asked.key = Some((key, digest));
         let used = Some(KeyUse { key, digest });
-        match &mut ask.command {
-            Command::Hold(request) => request.key = used,
-            Command::Order(request) => request.key = used,
-            Command::StartPayment(start) => start.key = used,
-            _ => {}
+        match &mut ask.what {
+            What::Do(Command::Hold(request)) => request.key = used,
+            What::Do(Command::Order(request)) => request.key = used,
+            What::Do(Command::CounterSale(sale)) => sale.key = used,
+            What::Do(_) | What::Read(_) => {}
         }
         ask
     }
 
     /// A hold that somebody knows, most often one that may be of use.
     fn some_hold(&self, random: &mut Random, wants: impl Fn(&SeenHold) -> bool) -> SeenHold {
-        let fitting: Vec<&SeenHold> = self.known.values().filter(|hold| wants(hold)).collect();
-        let any: Vec<&SeenHold> = self.known.values().collect();
-        let from = if random.once_in(12) { &any } else { &fitting };
-        let found = random.choose(from).or_else(|| random.choose(&any)).copied().cloned();
-        found.unwrap_or_else(|| SeenHold {
+        let anyone = random.once_in(12);
+        let fitting = || self.known.values().filter(|hold| anyone || wants(hold));
+        let found = match fitting().count() as u64 {
+            0 => {
+                let nth = random.below(self.known.len().max(1) as u64);
+                self.known.values().nth(nth as usize)
+            }
+            count => fitting().nth(random.below(count) as usize),
+        };
+        found.cloned().unwrap_or_else(|| SeenHold {
             name: (random.below(u64::from(SEGMENTS) + 1) as u16, 1 + random.below(9) as u32),
             buyer: random.below(BUYERS),
             seats: Vec::new(),
             units: 1,
-            life: crate::auditor::Life::Active,
+            life: Life::Active,
             deadline: None,
             order: None,
             price: 1_000,
@@ -207,48 +278,23 @@ impl People {
         ask
     }
 
-    fn new_reference(&mut self) -> String {
+    fn new_reference(&mut self) -> u64 {
         self.next_reference += 1;
-        format!("p{}", self.next_reference)
+        self.next_reference
     }
 
     fn start_payment(&mut self, random: &mut Random) -> Ask {
         let hold = self.some_hold(random, |hold| hold.order == Some(OrderLife::Payable));
         let start = PaymentStart {
             order: HoldNo(hold.name.1),
-            reference: self.new_reference().into(),
+            reference: format!("p{}", self.new_reference()).into(),
             extension_ms: 30_000,
             key: None,
         };
         about(&hold, Wanted::Start { hold: hold.name }, Command::StartPayment(start))
     }
 
-    /// Money: on time or late, of the right amount or not, once or twice, for an order or for none.
-    fn pay(&mut self, random: &mut Random) -> Ask {
-        let hold = self.some_hold(random, |hold| hold.order == Some(OrderLife::Payable));
-        let started: Vec<&String> = hold.payments.iter().map(|(reference, ..)| reference).collect();
-        let reference = match random.choose(&started) {
-            Some(&started) if !random.once_in(10) => started.clone(),
-            _ => self.new_reference(),
-        };
-        let amount = if random.once_in(10) { hold.price + 1 } else { hold.price };
-        let is_success = !random.once_in(8);
-        let message = PaymentMessage {
-            order: HoldNo(hold.name.1),
-            reference: reference.as_str().into(),
-            verdict: if is_success { PaymentVerdict::Success } else { PaymentVerdict::Failed },
-            amount: Cents(amount),
-            nonces: nonces(random),
-            stock_settled: false,
-        };
-        let wanted = match is_success {
-            true => Wanted::Pay { hold: hold.name, reference, amount },
-            false => Wanted::Note { hold: hold.name },
-        };
-        about(&hold, wanted, Command::PaymentMessage(message))
-    }
-
-    fn enter(&mut self, random: &mut Random) -> Ask {
+    fn enter(&mut self, random: &mut Random, now: u64) -> Ask {
         let hold = self.some_hold(random, |hold| hold.order == Some(OrderLife::Ticketed));
         let index = random.below(hold.nonces.len().max(1) as u64) as usize;
         let nonce = hold.nonces.get(index).copied().unwrap_or_default();
@@ -257,99 +303,18 @@ impl People {
             index: index as u8,
             nonce: TicketNonce(nonce),
             gate: "north".into(),
-            scanned_at: None,
-            scan: Some(random.next()),
+            // Some gates are offline, and tell later; some have a clock that is ahead.
+            scanned_at: random.once_in(3).then(|| Timestamp(now + 2_000 - random.below(4_000))),
+            // Some scan again without knowing.
+            scan: random.once_in(2).then(|| random.below(4)),
         };
         let wanted = Wanted::Enter { hold: hold.name, index: index as u8 };
         about(&hold, wanted, Command::CheckIn(check_in))
     }
-
-    fn refund_made(&mut self, random: &mut Random) -> Ask {
-        let at = random.below(self.refunds.len().max(1) as u64) as usize;
-        let Some((slot, refund)) = self.refunds.get(at).cloned() else { return self.hold(random) };
-        // Refunds are made at least once; some twice.
-        if !random.once_in(4) {
-            self.refunds.swap_remove(at);
-        }
-        let command = Command::RefundMade { order: refund.order, reference: refund.reference };
-        let wanted = Wanted::Note { hold: (slot, refund.order.0) };
-        Ask { asked: Asked { slot, buyer: 0, key: None, wanted }, command }
-    }
 }
 
 fn about(hold: &SeenHold, wanted: Wanted, command: Command) -> Ask {
-    Ask { asked: Asked { slot: hold.name.0, buyer: hold.buyer, key: None, wanted }, command }
-}
-
-fn manage(random: &mut Random) -> Ask {
-    let (slot, command) = match random.below(8) {
-        0 => (0, Command::MoveSale(SaleMove::Pause(PausedBy::Operator))),
-        1..=3 => (0, Command::MoveSale(SaleMove::Resume(PausedBy::Operator))),
-        4 => (0, Command::RunSchedule),
-        n => {
-            let slot = (n % 4) as u16;
-            (slot, Command::ExtendHolds { ms: 1 + random.below(5_000) })
-        }
-    };
-    Ask { asked: Asked { slot, buyer: 0, key: None, wanted: Wanted::Manage }, command }
-}
-
-fn nonces(random: &mut Random) -> TicketNonces {
-    let mut nonces = Box::new([TicketNonce([0; 10]); 32]);
-    for nonce in nonces.iter_mut() {
-        nonce.0[..8].copy_from_slice(&random.next().to_le_bytes());
-    }
-    TicketNonces(nonces)
-}
-
-/// The hall.
-pub(crate) fn hall() -> Arc<SeatPlan> {
-    let mut builder = SeatPlanBuilder::new(PlanId([1; 16]), "hall");
-    let category = builder.category("all").expect("a new category");
-    builder.section("stalls", "stalls").expect("a new section");
-    for row in 0..SEATS / 8 {
-        builder.row(&format!("{row}")).expect("a new row");
-        for n in 0..8 {
-            let label = format!("{row}-{n}");
-            let x = f64::from(n) * 25.0;
-            let seat = SeatSpec { label: &label, number: &label, category, x, y: 0.0 };
-            builder.seat(seat).expect("a new seat");
-        }
-    }
-    Arc::new(builder.build().expect("a plan"))
-}
-
-/// What makes the show and opens it.
-pub(crate) fn opening(plan: Arc<SeatPlan>) -> [Command; 2] {
-    let show = NewShow {
-        details: ShowDetails {
-            public_id: "show".into(),
-            title: "A show".into(),
-            description: String::new(),
-            venue: "A hall".into(),
-            city: "Taipei".into(),
-            category: String::new(),
-            performers: Vec::new(),
-            starts_at: Timestamp(u64::MAX),
-        },
-        terms: Terms {
-            stage: Stage::Draft,
-            paused_by_organiser: false,
-            paused_by_operator: false,
-            sale_starts_at: Timestamp(0),
-            sale_ends_at: Timestamp(u64::MAX),
-            currency: Currency::new("TWD").expect("a code"),
-            units_per_buyer_max: UNITS_PER_BUYER_MAX,
-            hold_ms: HOLD_MS,
-            prices: vec![Cents(1_000)],
-        },
-        plan: Some(plan),
-        pools: vec![NewPool {
-            name: "standing".into(),
-            quantity: STOCK,
-            price: Cents(2_500),
-            segments: SEGMENTS,
-        }],
-    };
-    [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)]
+    let (slot, buyer) = (hold.name.0, hold.buyer);
+    let asked = Asked { slot, buyer, key: None, wanted, likeness: 0, is_cursed: false };
+    Ask { asked, what: What::Do(command) }
 }

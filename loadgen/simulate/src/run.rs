@@ -1,25 +1,24 @@
-//! One run: step after step, each written down, checked, and hashed.
+//! One run: step after step, each noted, checked, and hashed.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use usher_engine::InventoryId;
 use usher_persistence::Fault;
+use usher_shards::core::Moment;
 use usher_shards::message::{Reply, Request};
-use xxhash_rust::xxh3::Xxh3;
 
-use crate::auditor::{Auditor, Seen, Told};
+use crate::auditor::{Auditor, Seen, Told, Wanted};
 use crate::eyes;
-use crate::people::{People, STOCK, UNITS_PER_BUYER_MAX, hall, opening};
+use crate::history::{Event, History};
+use crate::people::{People, hall, opening};
 use crate::random::Random;
+use crate::summary::{Failure, Summary};
 use crate::trouble::Trouble;
-use crate::world::{Plans, SHOW, World, partitions};
+use crate::world::{Died, Plans, SHOW, Stumbles, Turn, World, inventory_id, partitions};
 
-/// Steps that a failure tells of.
-const WORDS_MAX: usize = 50;
 /// Steps between two looks at everything; a failing run is done again with a look after each.
 const LOOK_EVERY: u64 = 32;
 /// When it all begins, in milliseconds.
@@ -39,72 +38,6 @@ pub struct Config {
     pub steps: u64,
 }
 
-/// What a run that held all promises was like.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Steps taken.
-    pub steps: u64,
-    /// Requests sent.
-    pub commands: u64,
-    /// Answers heard.
-    pub answers: u64,
-    /// Refusals among them.
-    pub refusals: u64,
-    /// Times that the process died.
-    pub crashes: u64,
-    /// Flushes that failed or tore, among those.
-    pub failed_flushes: u64,
-    /// Compactions begun.
-    pub compactions: u64,
-    /// Partitions that were told to move.
-    pub moves: u64,
-    /// Orders that got their tickets.
-    pub ticketed: u64,
-    /// Checks of the auditor.
-    pub checks: u64,
-    /// Time that passed in the simulation, in milliseconds.
-    pub virtual_ms: u64,
-    /// Hash of everything that happened.
-    pub history: u64,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} steps, {} commands, {} answers ({} refusals), {} crashes ({} failed flushes), \
-             {} compactions, {} moves, {} orders ticketed, {} checks, {} s of virtual time, \
-             history {:016x}",
-            self.steps,
-            self.commands,
-            self.answers,
-            self.refusals,
-            self.crashes,
-            self.failed_flushes,
-            self.compactions,
-            self.moves,
-            self.ticketed,
-            self.checks,
-            self.virtual_ms / 1_000,
-            self.history
-        )
-    }
-}
-
-/// A promise was broken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("seed {seed}, step {step}: {what}")]
-pub struct Failure {
-    /// The seed.
-    pub seed: u64,
-    /// The first step after which it shows: so many steps are the shortest run that fails.
-    pub step: u64,
-    /// What is wrong.
-    pub what: String,
-    /// The last steps in words, oldest first.
-    pub words: Vec<String>,
-}
-
 /// Runs a sale.
 ///
 /// # Errors
@@ -121,18 +54,19 @@ pub fn simulate_without(
     spared: &'static [Trouble],
     config: &Config,
 ) -> Result<Summary, Box<Failure>> {
-    attempt(config, spared, LOOK_EVERY).map_err(|failure| {
+    attempt(config, spared, false).map_err(|failure| {
         let shorter = Config { steps: failure.step, ..config.clone() };
-        attempt(&shorter, spared, 1).err().unwrap_or(failure)
+        attempt(&shorter, spared, true).err().unwrap_or(failure)
     })
 }
 
+/// Runs it once; where it is `again`, with a look after each step, and in words.
 fn attempt(
     config: &Config,
     spared: &'static [Trouble],
-    look_every: u64,
+    again: bool,
 ) -> Result<Summary, Box<Failure>> {
-    let mut run = Run::new(config.seed, spared, look_every);
+    let mut run = Run::new(config.seed, spared, again);
     for step in 1..=config.steps {
         // A panic in what is simulated is a broken promise like any other.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
@@ -144,7 +78,7 @@ fn attempt(
             Ok(Err(what)) => what,
             Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
         };
-        let words = run.words.into_iter().collect();
+        let words = run.history.into_words();
         return Err(Box::new(Failure { seed: config.seed, step, what, words }));
     }
     Ok(run.into_summary())
@@ -165,41 +99,46 @@ struct Run {
     people: People,
     auditor: Auditor,
     waiting: BTreeMap<u64, oneshot::Receiver<Reply>>,
+    /// Those of them that would change the sale.
+    changing: BTreeMap<u64, ()>,
     next_ask: u64,
+    /// How fast the clock goes, in percent.
+    clock_percent: u64,
     spared: &'static [Trouble],
     look_every: u64,
-    words: VecDeque<String>,
-    history: Xxh3,
+    history: History,
     summary: Summary,
 }
 
 impl Run {
-    fn new(seed: u64, spared: &'static [Trouble], look_every: u64) -> Self {
+    fn new(seed: u64, spared: &'static [Trouble], again: bool) -> Self {
         let mut random = Random::new(seed);
         let plan = hall();
         let shards = 1 + random.below(SHARDS_MAX) as usize;
+        let (opening, commands) = opening(plan.clone(), &mut random);
         let mut run = Self {
             random,
-            world: World::new(shards, Plans(plan.clone()), START_MS),
+            world: World::new(shards, Plans(plan), START_MS),
             people: People::new(spared),
-            auditor: Auditor::new(UNITS_PER_BUYER_MAX, STOCK),
+            auditor: Auditor::new(&opening),
             waiting: BTreeMap::new(),
+            changing: BTreeMap::new(),
             next_ask: 0,
+            clock_percent: 100,
             spared,
-            look_every,
-            words: VecDeque::new(),
-            history: Xxh3::new(),
+            look_every: if again { 1 } else { LOOK_EVERY },
+            history: History::new(again),
             summary: Summary::default(),
         };
-        for command in opening(plan) {
+        for command in commands {
             let house = InventoryId::house(SHOW);
             let mut answer = run.world.ask(house, Request::Execute(command));
             while answer.try_recv().is_err() {
-                run.everything_moves();
+                run.everything_moves().expect("nothing is set to panic");
             }
         }
         while !run.world.is_at_rest() {
-            run.everything_moves();
+            run.everything_moves().expect("nothing is set to panic");
         }
         run
     }
@@ -207,50 +146,90 @@ impl Run {
     /// One small thing happens.
     fn step(&mut self) -> Result<(), String> {
         self.summary.steps += 1;
-        let what = match self.random.below(1_000) {
-            0..360 => self.somebody_asks(),
-            360..640 => self.a_shard_turns(),
-            640..820 => self.the_journal_flushes()?,
-            820..830 => self.somebody_goes_away(),
-            830..985 => self.time_passes(),
-            985..990 => self.the_keeper_compacts(),
-            990..994 => self.a_partition_moves(),
-            994..996 => self.the_disk_fills(),
-            _ if self.is_spared(Trouble::Crash) => "the process lives on".into(),
+        match self.random.below(2_000) {
+            0..720 => self.somebody_asks(),
+            720..1_270 => self.a_shard_turns()?,
+            1_270..1_630 => self.the_journal_flushes()?,
+            1_630..1_650 => self.somebody_goes_away(),
+            1_650..1_940 => self.time_passes(),
+            1_940..1_950 if self.is_spared(Trouble::Compaction) => {}
+            1_940..1_950 => self.the_keeper_compacts(),
+            1_950..1_958 if self.is_spared(Trouble::Move) => {}
+            1_950..1_958 => self.a_partition_moves(),
+            1_958..1_962 => self.the_disk_fills(),
+            1_962..1_982 if self.is_spared(Trouble::Network) => {}
+            1_962..1_982 => self.the_network_is_disturbed(),
+            1_982..1_990 if self.is_spared(Trouble::Panic) => {}
+            1_982..1_990 => self.a_trap_is_set(),
+            _ if self.is_spared(Trouble::Crash) => {}
             _ => self.the_process_dies()?,
-        };
-        self.note(what);
+        }
         self.hear()?;
+        self.hear_of_refunds()?;
         if self.summary.steps.is_multiple_of(self.look_every) {
             self.look()?;
         }
         Ok(())
     }
 
-    fn somebody_asks(&mut self) -> String {
-        let ask = self.people.next(&mut self.random);
-        let inventory = InventoryId { show: SHOW, slot: ask.asked.slot };
+    fn somebody_asks(&mut self) {
+        let ask = self.people.next(&mut self.random, self.world.now);
+        let inventory = inventory_id(ask.asked.slot);
         let owner = self.world.around.routes.owner(inventory.partition());
         if self.world.waiting(owner) >= WAITING_MAX {
-            return "somebody is turned away".into();
+            return self.history.note(&Event::IsTurnedAway);
         }
         self.next_ask += 1;
-        let words = format!("#{} asks {:?}", self.next_ask, ask.asked);
+        self.history.note(&Event::Asks(self.next_ask, &ask.asked));
+        let answer = self.world.ask(inventory, ask.request());
+        if matches!(ask.asked.wanted, Wanted::Manage(_)) {
+            self.changing.insert(self.next_ask, ());
+        }
         self.auditor.asked(self.next_ask, ask.asked, self.world.latest);
-        let answer = self.world.ask(inventory, Request::Execute(ask.command));
         self.waiting.insert(self.next_ask, answer);
         self.summary.commands += 1;
-        words
     }
 
-    fn a_shard_turns(&mut self) -> String {
-        let shard = self.random.below(self.world.cores.len() as u64) as usize;
-        let messages_max = 1 + self.random.below(6) as usize;
-        self.world.turn(shard, messages_max);
-        format!("shard {shard} turns, up to {messages_max} messages")
+    fn a_shard_turns(&mut self) -> Result<(), String> {
+        let stumbles = match self.random.below(2_000) {
+            // A second one soon after ends the process.
+            _ if self.is_spared(Trouble::Panic) || self.is_spared(Trouble::Crash) => None,
+            0 => Some(Stumbles::BeforeRequests),
+            1 => Some(Stumbles::AfterRequests),
+            _ => None,
+        };
+        let turn = Turn {
+            shard: self.random.below(self.world.cores.len() as u64) as usize,
+            peers_max: self.random.below(7) as usize,
+            requests_max: self.random.below(7) as usize,
+            stumbles,
+        };
+        self.history.note(&Event::Turns(turn));
+        let turned = self.world.turn(&turn, &mut self.random);
+        self.hear_of_panics()?;
+        if let Err(died) = turned {
+            self.history.note(&Event::Dies(died));
+            self.the_process_dies()?;
+        }
+        Ok(())
     }
 
-    fn the_journal_flushes(&mut self) -> Result<String, String> {
+    /// Takes notice of commands that panicked and of shards that went down.
+    fn hear_of_panics(&mut self) -> Result<(), String> {
+        for sprung in self.world.traps.take_sprung() {
+            self.history.note(&Event::Panics(sprung));
+            self.auditor.panicked(sprung.shard, sprung.slot, sprung.likeness)?;
+        }
+        for fell in std::mem::take(&mut self.world.falls) {
+            self.history.note(&Event::Falls(&fell));
+            self.auditor.fell(&fell.slots);
+            self.summary.panics += 1;
+            self.summary.panics_before_flush += u64::from(fell.had_in_flight);
+        }
+        Ok(())
+    }
+
+    fn the_journal_flushes(&mut self) -> Result<(), String> {
         let count = 1 + self.random.below(4) as usize;
         let fault = match self.random.below(400) {
             _ if self.is_spared(Trouble::FailedFlush) || self.is_spared(Trouble::Crash) => None,
@@ -260,75 +239,100 @@ impl Run {
             _ => None,
         };
         if self.world.flush(count, fault) {
-            return Ok(format!("up to {count} submissions become durable"));
+            let records = self.world.flushed();
+            self.history.note(&Event::Flushes { submissions: count, records });
+            return Ok(());
         }
         if fault.is_none() {
             return Err("the journal refused what it was given".into());
         }
         self.summary.failed_flushes += 1;
-        self.note(format!("a flush fails: {fault:?}"));
+        self.history.note(&Event::FlushFails(fault));
         self.the_process_dies()
     }
 
-    fn somebody_goes_away(&mut self) -> String {
-        let ids: Vec<u64> = self.waiting.keys().copied().collect();
-        let Some(&id) = self.random.choose(&ids) else { return "nobody goes away".into() };
-        self.waiting.remove(&id);
-        self.auditor.lost(id);
-        format!("#{id} goes away")
+    fn somebody_goes_away(&mut self) {
+        let nth = self.random.below(self.waiting.len().max(1) as u64) as usize;
+        let id = self.waiting.keys().nth(nth).copied();
+        self.history.note(&Event::GoesAway(id));
+        if let Some(id) = id {
+            self.waiting.remove(&id);
+            self.auditor.lost(id);
+        }
     }
 
-    fn time_passes(&mut self) -> String {
-        let ms = match self.random.below(100) {
-            0 => 30_000,
-            1 => 3_600_000,
-            2 => {
+    /// Time passes, more or less of it, at the pace of a clock that is being corrected, or the
+    /// clock jumps. A server's own clock is steadier; see `shards/src/clock.rs`.
+    fn time_passes(&mut self) {
+        let ms = match self.random.below(200) {
+            0..2 => 30_000,
+            2..4 => 3_600_000,
+            4..6 => {
                 // Time stands still for a shard until the clock has caught up.
                 let ms = if self.random.once_in(8) { 3_600_000 } else { self.random.below(5_000) };
                 self.world.now = self.world.now.saturating_sub(ms).max(START_MS);
-                return format!("the clock jumps back by {ms} ms");
+                return self.history.note(&Event::ClockJumpsBack { ms });
             }
-            3..20 => self.random.below(5_000),
+            6..8 => {
+                let is_steady = self.random.once_in(2);
+                self.clock_percent = if is_steady { 100 } else { 50 + self.random.below(151) };
+                self.summary.slews += 1;
+                let percent = self.clock_percent;
+                return self.history.note(&Event::ClockGoesAt { percent });
+            }
+            8..40 => self.random.below(5_000),
             _ => self.random.below(60),
         };
-        self.world.now += ms;
+        self.world.now += ms * self.clock_percent / 100;
         self.summary.virtual_ms += ms;
-        format!("{ms} ms pass")
+        self.history.note(&Event::TimePasses { ms });
     }
 
-    fn the_keeper_compacts(&mut self) -> String {
-        if self.is_spared(Trouble::Compaction) {
-            return "nothing is compacted".into();
-        }
+    fn the_keeper_compacts(&mut self) {
         let steps = if self.random.once_in(3) { self.random.below(4) } else { 4 };
         self.world.compact(steps);
         self.summary.compactions += 1;
-        format!("the keeper compacts, {steps} of 4 steps")
+        self.history.note(&Event::Compacts { steps });
     }
 
-    fn a_partition_moves(&mut self) -> String {
-        if self.is_spared(Trouble::Move) {
-            return "nothing moves".into();
-        }
+    fn a_partition_moves(&mut self) {
         let all = partitions();
         let partition = *self.random.choose(&all).expect("there are some");
         let to = self.random.below(self.world.cores.len() as u64) as usize;
         self.world.move_partition(partition, to);
         self.summary.moves += 1;
-        format!("partition {} is to move to shard {to}", partition.0)
+        self.history.note(&Event::PartitionIsToMove { partition: partition.0, to });
     }
 
-    fn the_disk_fills(&mut self) -> String {
+    fn the_disk_fills(&mut self) {
         let is_full = self.random.once_in(3) && !self.is_spared(Trouble::FullDisk);
         self.world.set_disk_full(is_full);
-        format!("the disk is full: {is_full}")
+        self.history.note(&Event::DiskIsFull(is_full));
     }
 
-    fn the_process_dies(&mut self) -> Result<String, String> {
+    fn the_network_is_disturbed(&mut self) {
+        let what = self.world.network.disturb(&mut self.random);
+        self.summary.disturbed += u64::from(what.is_some());
+        self.history.note(&Event::Network(what));
+    }
+
+    fn a_trap_is_set(&mut self) {
+        let shard = self.random.below(self.world.cores.len() as u64) as usize;
+        let commands = self.random.below(12);
+        let moments = [Moment::Deciding, Moment::Applied, Moment::Answering];
+        let moment = *self.random.choose(&moments).expect("there are three");
+        self.world.traps.set(shard, commands, moment);
+        self.history.note(&Event::TrapIsSet { shard, commands, moment });
+    }
+
+    fn the_process_dies(&mut self) -> Result<(), String> {
         let shown = self.world.shown_version();
         for (id, _) in std::mem::take(&mut self.waiting) {
             self.auditor.lost(id);
         }
+        self.changing.clear();
+        // Refunds that were ordered before are known to whoever carries them out.
+        self.hear_of_refunds()?;
         let shards = 1 + self.random.below(SHARDS_MAX) as usize;
         let down_ms = self.random.below(20_000);
         if !self.is_spared(Trouble::DamagedSnapshot) && self.random.once_in(8) {
@@ -337,21 +341,20 @@ impl Run {
         let given_back_ms = self.world.restart(shards, down_ms, &mut self.random);
         self.summary.crashes += 1;
         let is_there = self.world.house_version();
-        self.note(format!("the process dies and starts after {down_ms} ms on {shards} shards"));
+        self.history.note(&Event::Restarts { down_ms, shards });
         // Giving time back is one more record.
         if shown > is_there {
             return Err(format!("version {shown:?} was shown, {is_there:?} is on the disk"));
         }
-        let seen = self.see().expect("nothing moves right after a start");
-        self.auditor.look_after_restart(&seen, self.world.latest, given_back_ms)?;
-        Ok("it is back".into())
+        let seen = self.see().ok_or("something moves right after a start")?;
+        self.auditor.look_after_restart(&seen, self.world.latest, given_back_ms)
     }
 
     fn is_spared(&self, trouble: Trouble) -> bool {
         self.spared.contains(&trouble)
     }
 
-    /// Takes the answers that are there, and what is to be paid back.
+    /// Takes the answers that are there.
     fn hear(&mut self) -> Result<(), String> {
         let mut replies = Vec::new();
         for (id, answer) in &mut self.waiting {
@@ -368,12 +371,25 @@ impl Run {
             let told = eyes::told(&reply);
             self.summary.answers += 1;
             self.summary.refusals += u64::from(matches!(told, Told::Refused { .. }));
-            self.note(format!("#{id} is told {told:?}"));
+            self.summary.quarantined += u64::from(told == Told::Quarantined);
+            let is_change = self.changing.remove(&id).is_some();
+            self.summary.changes +=
+                u64::from(is_change && matches!(told, Told::Done { replayed: false, .. }));
+            self.history.note(&Event::IsTold(id, &told));
             self.auditor.told(id, &told, self.world.latest)?;
-            self.people.told(&told);
+            self.people.told(told);
         }
+        Ok(())
+    }
+
+    fn hear_of_refunds(&mut self) -> Result<(), String> {
         while let Ok(refund) = self.world.refunds.try_recv() {
-            self.auditor.refund_told(&refund.reference);
+            let (slot, reference, amount) =
+                (refund.inventory.slot, &*refund.reference, refund.amount.0);
+            let order = refund.order.0;
+            self.history.note(&Event::RefundIsDue { slot, order, reference, amount });
+            self.auditor.refund_ordered(slot, eyes::number_of(reference), amount)?;
+            self.summary.refunds += 1;
             self.people.refund_due(refund);
         }
         Ok(())
@@ -384,7 +400,7 @@ impl Run {
     }
 
     fn look(&mut self) -> Result<(), String> {
-        // While a partition is between two shards, there is nothing to look at.
+        // While something is between two shards or comes back, there is nothing to look at.
         match self.see() {
             Some(seen) => self.auditor.look(&seen, self.world.latest),
             None => Ok(()),
@@ -394,15 +410,16 @@ impl Run {
     /// Lets everything that waits happen, and looks once more: now nothing may be left undone.
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.world.set_disk_full(false);
+        self.world.traps.disarm();
         self.world.now = self.world.latest;
         self.everything_is_answered()?;
         for _ in 0..TURNS_TO_REST {
-            self.everything_moves();
-            self.hear()?;
+            self.let_everything_move()?;
         }
         self.everything_is_answered()?;
-        self.summary.ticketed = self.ticketed();
-        let seen = self.see().expect("nothing moves at rest");
+        let seen = self.see().ok_or("nothing moves, and something is away")?;
+        let holds = seen.iter().flat_map(|seen| &seen.holds);
+        self.summary.ticketed = holds.filter(|hold| hold.tickets > 0).count() as u64;
         self.auditor.look_at_rest(&seen, self.world.latest)?;
         self.world.tells_what_is()
     }
@@ -412,36 +429,34 @@ impl Run {
             if self.world.is_at_rest() && self.waiting.is_empty() {
                 return Ok(());
             }
-            self.everything_moves();
-            self.hear()?;
+            self.let_everything_move()?;
         }
         Err(format!("{} requests are never answered", self.waiting.len()))
     }
 
-    fn ticketed(&self) -> u64 {
-        let seen = self.see().unwrap_or_default();
-        let holds = seen.iter().flat_map(|seen| &seen.holds);
-        holds.filter(|hold| hold.tickets > 0).count() as u64
+    fn let_everything_move(&mut self) -> Result<(), String> {
+        if let Err(died) = self.everything_moves() {
+            self.history.note(&Event::Dies(died));
+            self.the_process_dies()?;
+        }
+        self.hear_of_panics()?;
+        self.hear()?;
+        self.hear_of_refunds()
     }
 
-    fn everything_moves(&mut self) {
+    fn everything_moves(&mut self) -> Result<(), Died> {
         self.world.now += 10;
         for shard in 0..self.world.cores.len() {
-            self.world.turn(shard, 100);
+            let turn = Turn { shard, peers_max: 100, requests_max: 100, stumbles: None };
+            self.world.turn(&turn, &mut self.random)?;
         }
         assert!(self.world.flush(usize::MAX, None), "no fault was injected");
-    }
-
-    fn note(&mut self, words: String) {
-        self.history.update(words.as_bytes());
-        if self.words.len() == WORDS_MAX {
-            self.words.pop_front();
-        }
-        self.words.push_back(words);
+        Ok(())
     }
 
     fn into_summary(self) -> Summary {
-        let checks = self.auditor.checks();
-        Summary { checks, history: self.history.digest(), ..self.summary }
+        let (checks, history) = (self.auditor.checks(), self.history.digest());
+        let panics_amid_loans = self.world.rebuilt_amid_loans;
+        Summary { checks, history, panics_amid_loans, ..self.summary }
     }
 }

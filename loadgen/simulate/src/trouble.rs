@@ -20,6 +20,10 @@ pub enum Trouble {
     Repeat,
     /// Standing tickets move between segments.
     Loan,
-    /// The sale is paused and resumed.
+    /// Organisers and operators do anything to the sale.
     Pause,
+    /// Shards panic.
+    Panic,
+    /// Messages between shards are lost, doubled or overtaken.
+    Network,
 }

@@ -1,6 +1,9 @@
 //! The server, taken apart: cores, queues between them, a journal and snapshots that survive, and a
 //! clock. Whoever drives it decides what happens next; nothing happens by itself.
 
+mod network;
+mod panics;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +26,10 @@ use usher_shards::writer::Submission;
 
 use crate::random::Random;
 
+pub(crate) use network::Disturbance;
+use network::Network;
+pub(crate) use panics::{CURSED_HOLD_MS, Died, Fell, Sprung, Traps};
+
 /// The one show.
 pub(crate) const SHOW: ShowKey = ShowKey(7);
 /// The longest downtime that live holds get back, in milliseconds.
@@ -38,6 +45,25 @@ impl PlanSource for Plans {
     }
 }
 
+/// What one turn of a shard takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Turn {
+    pub(crate) shard: usize,
+    /// Messages of other shards.
+    pub(crate) peers_max: usize,
+    pub(crate) requests_max: usize,
+    pub(crate) stumbles: Option<Stumbles>,
+}
+
+/// Where a shard panics though no command is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Stumbles {
+    /// After messages and timers.
+    BeforeRequests,
+    /// Before its batch is closed.
+    AfterRequests,
+}
+
 /// A server that runs, and the disk below it.
 pub(crate) struct World {
     /// The clock on the wall; it may jump.
@@ -49,8 +75,13 @@ pub(crate) struct World {
     pub(crate) refunds: mpsc::UnboundedReceiver<RefundOrder>,
     /// Requests that wait for each shard.
     inboxes: Vec<VecDeque<Envelope>>,
-    /// Messages between shards, by receiver.
-    peers: Vec<VecDeque<PeerMessage>>,
+    pub(crate) network: Network,
+    /// What makes commands panic.
+    pub(crate) traps: Traps,
+    /// Shards that panicked since somebody last asked.
+    pub(crate) falls: Vec<Fell>,
+    /// Shards that came back while tickets were on their way between segments.
+    pub(crate) rebuilt_amid_loans: u64,
     /// How far the journal is durable for each shard, as far as it will hear with its next turn.
     durable: Vec<u64>,
     /// Submitted and not yet durable, oldest first.
@@ -60,6 +91,8 @@ pub(crate) struct World {
     snapshots: MemorySnapshots,
     plans: Plans,
     starts: u64,
+    /// Records that became durable.
+    flushed: u64,
 }
 
 impl World {
@@ -75,7 +108,10 @@ impl World {
             around,
             refunds,
             inboxes: Vec::new(),
-            peers: Vec::new(),
+            network: Network::new(shards),
+            traps: Traps::default(),
+            falls: Vec::new(),
+            rebuilt_amid_loans: 0,
             durable: Vec::new(),
             in_flight: VecDeque::new(),
             disk,
@@ -83,6 +119,7 @@ impl World {
             snapshots: MemorySnapshots::new(),
             plans,
             starts: 0,
+            flushed: 0,
         };
         world.start(State::default(), shards, 0);
         world
@@ -100,26 +137,38 @@ impl World {
         answer
     }
 
-    /// One turn of a shard: it hears what is durable, then some of what waits for it.
-    pub(crate) fn turn(&mut self, shard: usize, messages_max: usize) {
+    /// One turn of a shard, as its actor takes it: it hears what is durable, comes back if it was
+    /// down and can, then works on some of what waits for it.
+    pub(crate) fn turn(&mut self, turn: &Turn, random: &mut Random) -> Result<(), Died> {
+        let shard = turn.shard;
         self.latest = self.latest.max(self.now);
-        let core = &mut self.cores[shard];
-        core.begin_turn(Timestamp(self.now));
-        core.durable(self.durable[shard]);
-        for _ in 0..messages_max {
-            let Some(message) = self.peers[shard].pop_front() else { break };
-            core.hear(message);
+        self.cores[shard].begin_turn(Timestamp(self.now));
+        self.cores[shard].durable(self.durable[shard]);
+        self.rebuild_if_down(shard)?;
+        if self.cores[shard].is_down() {
+            return Ok(());
         }
-        while core.tick() {}
-        for _ in 0..messages_max {
-            let Some(envelope) = self.inboxes[shard].pop_front() else { break };
-            core.deliver(envelope);
-        }
-        let submission = core.close_turn();
-        while let Some((to, message)) = core.take_outgoing() {
-            self.peers[to].push_back(message);
-        }
-        self.in_flight.extend(submission);
+        let Self { cores, inboxes, network, .. } = self;
+        let inbox = &mut inboxes[shard];
+        let attempt = panics::attempt(&mut cores[shard], |core| {
+            for _ in 0..turn.peers_max {
+                let Some(message) = network.receive(shard, random) else { break };
+                core.hear(message);
+            }
+            while core.tick() {}
+            if turn.stumbles == Some(Stumbles::BeforeRequests) {
+                panics::stumble();
+            }
+            for _ in 0..turn.requests_max {
+                let Some(envelope) = inbox.pop_front() else { break };
+                core.deliver(envelope);
+            }
+            if turn.stumbles == Some(Stumbles::AfterRequests) {
+                panics::stumble();
+            }
+            core.close_turn()
+        });
+        self.end_turn(shard, attempt?)
     }
 
     /// Makes the oldest submissions durable in one batch. `false` where the flush failed: then the
@@ -137,6 +186,7 @@ impl World {
         if self.journal.append(&pending).is_err() {
             return false;
         }
+        self.flushed += pending.len() as u64;
         for submission in &group {
             let durable = &mut self.durable[submission.shard];
             *durable = (*durable).max(submission.upto);
@@ -175,7 +225,7 @@ impl World {
     pub(crate) fn move_partition(&mut self, partition: PartitionId, to: usize) {
         let owner = self.around.routes.owner(partition);
         let (done, _) = oneshot::channel();
-        self.peers[owner].push_back(PeerMessage::Release { partition, to, done });
+        self.network.send(owner, owner, PeerMessage::Release { partition, to, done });
     }
 
     /// The process dies, stays away for `down_ms`, and starts again, perhaps on other shards.
@@ -218,7 +268,9 @@ impl World {
                 let mut seed = [0; 32];
                 seed[..8].copy_from_slice(&self.starts.to_le_bytes());
                 seed[8] = shard as u8;
-                Core::new(shard, self.around.clone(), now, seed)
+                let mut core = Core::new(shard, self.around.clone(), now, seed);
+                self.traps.watch(shard, &mut core);
+                core
             })
             .collect();
         for partition in partitions() {
@@ -227,7 +279,8 @@ impl World {
             self.cores[owner].own(owned.unwrap_or_else(|| Partition::new(partition)));
         }
         self.inboxes = (0..shards).map(|_| VecDeque::new()).collect();
-        self.peers = (0..shards).map(|_| VecDeque::new()).collect();
+        self.network = Network::new(shards);
+        self.traps.disarm();
         self.durable = vec![0; shards];
         self.in_flight.clear();
         for core in &mut self.cores {
@@ -242,11 +295,13 @@ impl World {
         self.cores.iter().find_map(|core| core.inventory(id))
     }
 
-    /// Every inventory of the show that exists, or `None` while one is between two shards.
+    /// Every inventory of the show that exists, or `None` while one is between two shards or
+    /// comes back.
     pub(crate) fn inventories(&self) -> Option<Vec<&Inventory>> {
-        let is_on_its_way = self.peers.iter().flatten().any(|m| matches!(m, PeerMessage::Adopt(_)));
-        let all = || slots().filter_map(|slot| self.inventory(InventoryId { show: SHOW, slot }));
-        (!is_on_its_way).then(|| all().collect())
+        // A shard that is down has nothing to show either.
+        let is_away = self.network.carries_a_partition() || self.cores.iter().any(Core::is_down);
+        let all = || slots().filter_map(|slot| self.inventory(inventory_id(slot)));
+        (!is_away).then(|| all().collect())
     }
 
     /// The version of the seat map that readers see.
@@ -278,8 +333,13 @@ impl World {
     pub(crate) fn is_at_rest(&self) -> bool {
         self.in_flight.is_empty()
             && self.inboxes.iter().all(VecDeque::is_empty)
-            && self.peers.iter().all(VecDeque::is_empty)
-            && self.cores.iter().all(Core::is_settled)
+            && self.network.is_empty()
+            && self.cores.iter().all(|core| core.is_settled() && !core.is_down())
+    }
+
+    /// Records that ever became durable.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed
     }
 
     /// Requests that wait for a shard.
@@ -296,15 +356,22 @@ impl World {
 /// Pools of the show: one, with so many segments.
 pub(crate) const SEGMENTS: u16 = 3;
 
-/// Slots of the show: the house, then the segments.
+/// The slot that stands for money that names no show at all.
+pub(crate) const STRAYS: u16 = InventoryId::STRAYS.slot;
+
+/// All slots: the house, the segments, and the strays.
 pub(crate) fn slots() -> impl Iterator<Item = u16> {
-    0..=SEGMENTS
+    (0..=SEGMENTS).chain([STRAYS])
+}
+
+/// The inventory of a slot.
+pub(crate) fn inventory_id(slot: u16) -> InventoryId {
+    if slot == STRAYS { InventoryId::STRAYS } else { InventoryId { show: SHOW, slot } }
 }
 
 /// The partitions that matter.
 pub(crate) fn partitions() -> Vec<PartitionId> {
-    let mut partitions: Vec<_> =
-        slots().map(|slot| InventoryId { show: SHOW, slot }.partition()).collect();
+    let mut partitions: Vec<_> = slots().map(|slot| inventory_id(slot).partition()).collect();
     partitions.sort_unstable();
     partitions.dedup();
     partitions

@@ -24,24 +24,11 @@ fn every_promise_holds_whatever_fails() {
     let mut sum = Summary::default();
     for seed in from..from + from_env("USHER_SIMULATE_SEEDS", SEEDS) {
         let summary = run(seed, STEPS);
-        sum.commands += summary.commands;
-        sum.crashes += summary.crashes;
-        sum.ticketed += summary.ticketed;
-        sum.refusals += summary.refusals;
-        sum.moves += summary.moves;
-        sum.compactions += summary.compactions;
-        sum.failed_flushes += summary.failed_flushes;
+        sum.add(&summary);
     }
-    println!("{sum:?}");
+    println!("{sum}");
     // A simulation in which nothing happens proves nothing.
-    for (what, count) in [
-        ("crashes", sum.crashes),
-        ("tickets", sum.ticketed),
-        ("refusals", sum.refusals),
-        ("moves", sum.moves),
-        ("compactions", sum.compactions),
-        ("failed flushes", sum.failed_flushes),
-    ] {
+    for (what, count) in sum.counts() {
         assert!(count >= 10, "only {count} {what}");
     }
 }

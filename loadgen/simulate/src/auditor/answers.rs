@@ -1,7 +1,8 @@
 //! What an answer means: a promise made, or a reason to doubt.
 
 use super::{
-    Asked, Auditor, Doubtful, Granted, HoldName, Open, OrderLife, Promise, SeenHold, Told, Wanted,
+    Asked, Auditor, BOX_OFFICE, Doubtful, Granted, HOUSE, HoldName, Open, OrderLife, Promise,
+    SeenHold, Told, Wanted,
 };
 
 /// The stable number of "some of the seats are not available".
@@ -21,15 +22,21 @@ impl Auditor {
         let Some(open) = self.open.remove(&id) else {
             return Err(format!("request {id} was answered twice"));
         };
+        self.bury(now);
+        self.is_excused(&open, told)?;
+        self.changed(id, &open, matches!(told, Told::Done { .. }));
         match told {
-            Told::Done { hold, replayed } => self.done(&open.asked, hold.as_ref(), *replayed, now),
+            Told::Done { hold, replayed } => {
+                self.done(id, &open.asked, hold.as_ref(), *replayed, now)
+            }
             Told::Refused { number, seats } => self.refused(id, &open, *number, seats, now),
-            Told::Unavailable => Ok(()),
+            Told::NotNow | Told::Rebuilding | Told::Quarantined => Ok(()),
         }
     }
 
     fn done(
         &mut self,
+        id: u64,
         asked: &Asked,
         hold: Option<&SeenHold>,
         replayed: bool,
@@ -45,14 +52,17 @@ impl Auditor {
         }
         if let Some(hold) = hold {
             self.same_key_same_answer(asked, hold, now)?;
-            self.promised(asked, hold, replayed, now)?;
+            self.promised(id, asked, hold, replayed, now)?;
         }
         match (&asked.wanted, hold) {
             (Wanted::Enter { index, .. }, Some(hold)) if !hold.used.contains(index) => {
                 return Err(format!("let in, but ticket {index} of {:?} is unused", hold.name));
             }
-            (Wanted::Pay { hold: name, reference, amount }, _) => {
-                self.money.insert(reference.clone(), (*name, *amount));
+            (Wanted::Pay { hold: name, reference, .. }, _) => {
+                self.ledger.acknowledged(*name, *reference);
+            }
+            (Wanted::GaveBack { hold: name, reference }, _) if !replayed => {
+                self.ledger.went_back(name.0, *reference);
             }
             (Wanted::Seats(_) | Wanted::AnySeats(_) | Wanted::Stock(_), None) => {
                 return Err("a hold was granted without saying which".into());
@@ -70,14 +80,14 @@ impl Auditor {
     ) -> Result<(), String> {
         let Some((key, digest)) = asked.key else { return Ok(()) };
         let entry = (asked.slot, asked.buyer, key);
-        let mut granted = Granted { digest, hold: hold.name, after: self.last_asked };
+        let mut granted = Granted { digest, hold: hold.name, next: self.next };
         if let Some(&first) = self.keys.get(&entry)
             && self.is_remembered(first.hold, now)
         {
             if (first.digest, first.hold) != (digest, hold.name) {
                 return Err(format!("key {key}: {:?} first, {:?} now", first.hold, hold.name));
             }
-            granted.after = first.after;
+            granted.next = first.next;
         }
         self.keys.insert(entry, granted);
         Ok(())
@@ -93,6 +103,7 @@ impl Auditor {
     /// Takes an answer about a hold as a promise, and compares it with earlier ones.
     fn promised(
         &mut self,
+        id: u64,
         asked: &Asked,
         hold: &SeenHold,
         replayed: bool,
@@ -100,10 +111,15 @@ impl Auditor {
     ) -> Result<(), String> {
         self.still_as_promised(hold, now)?;
         let is_new = !self.promises.contains_key(&hold.name);
-        if is_new && hold.owns() && !replayed {
-            self.no_other_owner(hold, now)?;
-            self.is_within_the_limit(hold, now)?;
+        if hold.owns() && !replayed && !self.live.contains(&hold.name) {
+            self.no_other_owner(hold)?;
+        }
+        let is_grant =
+            matches!(asked.wanted, Wanted::Seats(_) | Wanted::AnySeats(_) | Wanted::Stock(_));
+        if is_new && hold.owns() && !replayed && is_grant {
+            self.is_within_the_limit(id, hold)?;
             self.is_what_was_asked(asked, hold)?;
+            self.is_on_these_terms(id, asked, hold, now)?;
         }
         let ended_asked = self.open.values().any(
             |open| matches!(&open.asked.wanted, Wanted::End { hold: name } if *name == hold.name),
@@ -112,16 +128,22 @@ impl Auditor {
             buyer: hold.buyer,
             seats: hold.seats.clone(),
             units: hold.units,
+            price: hold.price,
             kept_until: 0,
             may_end: ended_asked,
             ordered: false,
             ticketed: false,
             used: Default::default(),
+            payments: Vec::new(),
         });
         promise.kept_until = promise.kept_until.max(hold.deadline.unwrap_or(0));
         promise.ordered |= hold.order.is_some();
         promise.ticketed |= hold.order == Some(OrderLife::Ticketed);
         promise.used.extend(&hold.used);
+        promise.payments.clone_from(&hold.payments);
+        if hold.owns() {
+            self.live.insert(hold.name);
+        }
         Ok(())
     }
 
@@ -143,25 +165,23 @@ impl Auditor {
     }
 
     /// Late money may lift somebody above the limit; then nothing more is granted.
-    fn is_within_the_limit(&self, hold: &SeenHold, now: u64) -> Result<(), String> {
-        let others = self.promises.iter().filter(|((slot, _), promise)| {
-            let is_there = promise.ticketed || now < promise.kept_until;
-            *slot == hold.name.0 && promise.buyer == hold.buyer && !promise.may_end && is_there
-        });
-        let has: u32 = others.map(|(_, promise)| promise.units).sum();
-        if has + hold.units > self.units_per_buyer_max {
+    fn is_within_the_limit(&self, id: u64, hold: &SeenHold) -> Result<(), String> {
+        if hold.buyer == BOX_OFFICE {
+            return Ok(());
+        }
+        let of_buyer = self.live.iter().filter(|name| name.0 == hold.name.0);
+        let of_buyer = of_buyer.map(|name| &self.promises[name]);
+        let has: u32 = of_buyer.filter(|p| p.buyer == hold.buyer).map(|p| p.units).sum();
+        if has + hold.units > self.sale.limit_max(hold.name.0, id) {
             return Err(format!("{has} of buyer {} and {:?}", hold.buyer, hold));
         }
         Ok(())
     }
 
-    fn no_other_owner(&self, hold: &SeenHold, now: u64) -> Result<(), String> {
-        for (name, promise) in &self.promises {
-            let is_over = promise.may_end || (!promise.ticketed && now >= promise.kept_until);
-            if is_over || *name == hold.name || name.0 != hold.name.0 {
-                continue;
-            }
-            if let Some(seat) = promise.seats.iter().find(|seat| hold.seats.contains(seat)) {
+    fn no_other_owner(&self, hold: &SeenHold) -> Result<(), String> {
+        for name in self.live.iter().filter(|name| name.0 == HOUSE && **name != hold.name) {
+            let seats = &self.promises[name].seats;
+            if let Some(seat) = seats.iter().find(|seat| hold.seats.contains(seat)) {
                 return Err(format!("seat {seat} belongs to {name:?} and to {:?}", hold.name));
             }
         }
@@ -183,7 +203,7 @@ impl Auditor {
         if let Some((key, digest)) = asked.key
             && let Some(first) = self.keys.get(&(asked.slot, asked.buyer, key))
             && first.digest == digest
-            && first.after < id
+            && first.next <= id
             && self.is_remembered(first.hold, now)
         {
             return Err(format!("key {key} with the same body was granted, and now refused"));

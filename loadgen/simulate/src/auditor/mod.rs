@@ -5,22 +5,37 @@
 //! promised what and until when. All times are milliseconds, all amounts cents.
 //!
 //! What it holds to, after every answer and every look: a seat has one owner; what was promised is
-//! there, unchanged, until its time is over or somebody gave it up; units are conserved; limits
-//! hold; money has led to tickets or is due back, once; the same key has the same answer; a
-//! refusal rested on something that lasted; nothing was shown that did not last.
+//! there, unchanged, until its time is over or somebody gave it up; units are conserved; limits,
+//! prices and pauses hold from the moment they are acknowledged; money has led to tickets or is due
+//! back, once; the same key has the same answer; a refusal rested on something that lasted; nothing
+//! was shown that did not last; a panic is heard of by those whose shard panicked, and by nobody
+//! else; what panicked twice is not tried again.
 
 mod answers;
 mod looks;
+mod manage;
+mod money;
+mod panics;
 mod seen;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use seen::{Asked, Life, Money, OrderLife, Seen, SeenGoods, SeenHold, Told, Wanted};
+use manage::Sale;
+use money::Ledger;
+use panics::Panics;
+pub(crate) use seen::{
+    Asked, BOX_OFFICE, Change, Life, Money, OrderLife, Payment, Seen, SeenGoods, SeenHold,
+    SeenSeat, Told, Wanted,
+};
 
 /// Where a hold lives: slot of the show, and number.
 pub(crate) type HoldName = (u16, u32);
+
+/// The slot of the house, where the seats are.
+const HOUSE: u16 = 0;
 
 /// What was promised about one hold.
 #[derive(Debug, Clone)]
@@ -28,6 +43,7 @@ struct Promise {
     buyer: u64,
     seats: Vec<u32>,
     units: u32,
+    price: u64,
     /// Its units are kept at least until then.
     kept_until: u64,
     /// Somebody asked for what ends it: a release, a cancellation, a refund.
@@ -36,6 +52,8 @@ struct Promise {
     ticketed: bool,
     /// Tickets that were let in, by index.
     used: BTreeSet<u8>,
+    /// Money that is in the books.
+    payments: Vec<Payment>,
 }
 
 /// What a key was used for.
@@ -44,8 +62,8 @@ struct Granted {
     /// Stands for the body of the request.
     digest: u64,
     hold: HoldName,
-    /// The last request that was sent before the answer came.
-    after: u64,
+    /// Requests from this one on were sent after the answer came.
+    next: u64,
 }
 
 /// A request that nobody has answered yet.
@@ -56,6 +74,8 @@ struct Open {
     at: u64,
     /// Whoever asked was told that there will be no answer: it happened or not.
     is_lost: bool,
+    /// A shard panicked that had it, or may have had it.
+    may_be_undone: bool,
 }
 
 /// A refusal that rests on nothing but requests without an answer.
@@ -67,40 +87,53 @@ struct Doubtful {
     because_of: Vec<u64>,
 }
 
+/// What the sale is like at the beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    /// What one buyer may have in one inventory.
+    pub(crate) limit: u32,
+    /// Standing tickets.
+    pub(crate) stock: u32,
+    pub(crate) seat_price: u64,
+    pub(crate) stock_price: u64,
+    /// Seats from this one on are not on sale yet.
+    pub(crate) seats_on_sale: u32,
+    pub(crate) seats: u32,
+}
+
 /// The model. See the module.
 #[derive(Debug)]
 pub(crate) struct Auditor {
-    units_per_buyer_max: u32,
-    pool_quantity: u64,
+    sale: Sale,
     promises: BTreeMap<HoldName, Promise>,
+    /// Promises that may still own units.
+    live: BTreeSet<HoldName>,
+    /// Until when each seat was somebody's, of those who have it no more.
+    was_owned_until: Vec<u64>,
     open: BTreeMap<u64, Open>,
+    /// The number of the next request.
+    next: u64,
     /// The last answer under each key.
     keys: BTreeMap<(u16, u64, u64), Granted>,
-    last_asked: u64,
-    /// Successful payments that were confirmed to the provider: reference, order, amount.
-    money: BTreeMap<String, (HoldName, u64)>,
+    ledger: Ledger,
     doubtful: Vec<Doubtful>,
-    /// Money for all orders was told of, acknowledged or not.
-    money_told: BTreeSet<String>,
-    /// Payments that the server wanted to be given back.
-    refunds_told: BTreeSet<String>,
+    panics: Panics,
     checks: u64,
 }
 
 impl Auditor {
-    /// For a show with this limit per buyer and so many standing tickets.
-    pub(crate) fn new(units_per_buyer_max: u32, pool_quantity: u32) -> Self {
+    pub(crate) fn new(opening: &Opening) -> Self {
         Self {
-            units_per_buyer_max,
-            pool_quantity: u64::from(pool_quantity),
+            sale: Sale::new(opening),
             promises: BTreeMap::new(),
+            live: BTreeSet::new(),
+            was_owned_until: vec![0; opening.seats as usize],
             open: BTreeMap::new(),
+            next: 1,
             keys: BTreeMap::new(),
-            last_asked: 0,
-            money: BTreeMap::new(),
+            ledger: Ledger::default(),
             doubtful: Vec::new(),
-            money_told: BTreeSet::new(),
-            refunds_told: BTreeSet::new(),
+            panics: Panics::default(),
             checks: 0,
         }
     }
@@ -110,26 +143,20 @@ impl Auditor {
         self.checks
     }
 
-    /// Somebody sent a request.
+    /// Somebody sent a request. Requests are numbered in the order in which they are sent.
     pub(crate) fn asked(&mut self, id: u64, asked: Asked, at: u64) {
+        self.next = id + 1;
         match &asked.wanted {
             Wanted::End { hold } => {
                 if let Some(promise) = self.promises.get_mut(hold) {
                     promise.may_end = true;
                 }
             }
-            Wanted::Pay { reference, .. } => {
-                self.money_told.insert(reference.clone());
-            }
+            &Wanted::Pay { hold, reference, amount } => self.ledger.told(hold, reference, amount),
+            Wanted::Manage(change) => self.sale.asked(id, change, at),
             _ => {}
         }
-        self.last_asked = id;
-        self.open.insert(id, Open { asked, at, is_lost: false });
-    }
-
-    /// The server wants a payment to be given back.
-    pub(crate) fn refund_told(&mut self, reference: &str) {
-        self.refunds_told.insert(reference.to_owned());
+        self.open.insert(id, Open { asked, at, is_lost: false, may_be_undone: false });
     }
 
     /// There will be no answer: the process died, or whoever asked went away.
@@ -139,10 +166,44 @@ impl Auditor {
         }
     }
 
+    /// Money is to be given back.
+    ///
+    /// # Errors
+    /// Where it is not owed.
+    pub(crate) fn refund_ordered(
+        &mut self,
+        slot: u16,
+        reference: u64,
+        amount: u64,
+    ) -> Result<(), String> {
+        self.ledger.refund_ordered(slot, reference, amount)
+    }
+
     /// Whether somebody is known who had this seat at that time, or later.
     fn was_owned(&self, seat: u32, at: u64) -> bool {
-        self.promises.values().any(|promise| {
-            promise.seats.contains(&seat) && (promise.ticketed || at < promise.kept_until)
-        })
+        let until = self.was_owned_until.get(seat as usize);
+        until.is_some_and(|&until| at < until)
+            || self.live.iter().any(|name| {
+                let promise = &self.promises[name];
+                promise.seats.contains(&seat) && (promise.ticketed || at < promise.kept_until)
+            })
+    }
+
+    /// Forgets those among the living whose time is over.
+    fn bury(&mut self, now: u64) {
+        let (promises, until) = (&self.promises, &mut self.was_owned_until);
+        self.live.retain(|name| {
+            let promise = &promises[name];
+            let is_over = promise.may_end || (!promise.ticketed && now >= promise.kept_until);
+            if is_over {
+                let ended = if promise.ticketed { now } else { promise.kept_until };
+                for &seat in &promise.seats {
+                    if let Some(until) = until.get_mut(seat as usize) {
+                        *until = (*until).max(ended);
+                    }
+                }
+            }
+            !is_over
+        });
     }
 }

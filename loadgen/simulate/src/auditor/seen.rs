@@ -1,9 +1,12 @@
-//! The auditor's own words for what is asked, told and seen: plain numbers and text.
+//! The auditor's own words for what is asked, told and seen: plain numbers.
 
 use super::HoldName;
 
+/// Who sells for cash at the counter. Limits and pauses are not for them.
+pub(crate) const BOX_OFFICE: u64 = 1_000;
+
 /// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Asked {
     /// The slot of the show that it goes to.
     pub(crate) slot: u16,
@@ -13,10 +16,14 @@ pub(crate) struct Asked {
     pub(crate) key: Option<(u64, u64)>,
     /// What for.
     pub(crate) wanted: Wanted,
+    /// The same for all requests that ask the same, whoever repeats them.
+    pub(crate) likeness: u64,
+    /// Whether it makes its shard panic each time that it is tried.
+    pub(crate) is_cursed: bool,
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Wanted {
     /// These seats.
     Seats(Vec<u32>),
@@ -24,35 +31,70 @@ pub(crate) enum Wanted {
     AnySeats(u32),
     /// So many standing tickets.
     Stock(u32),
+    /// How a hold stands.
+    Look { hold: HoldName },
     /// Turn a hold into an order.
     Order { hold: HoldName },
     /// Start to pay.
     Start { hold: HoldName },
     /// A provider says that money is there.
-    Pay { hold: HoldName, reference: String, amount: u64 },
-    /// A provider says that a payment failed, or that money went back.
+    Pay { hold: HoldName, reference: u64, amount: u64 },
+    /// A provider says that a payment failed.
     Note { hold: HoldName },
+    /// A provider says that money went back.
+    GaveBack { hold: HoldName, reference: u64 },
     /// Release, cancel, or take back.
     End { hold: HoldName },
     /// Let a ticket in.
     Enter { hold: HoldName, index: u8 },
-    /// Anything of an organiser or operator.
-    Manage,
+    /// Something that an organiser or operator changes.
+    Manage(Change),
+}
+
+/// What organisers and operators change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Change {
+    /// The organiser pauses the sale, or lifts that.
+    Pause(bool),
+    /// The operator does.
+    OperatorPause(bool),
+    /// The sale is closed, or opened again.
+    Close(bool),
+    /// What one buyer may have.
+    Limit(u32),
+    /// What one seat costs from now on, in cents.
+    SeatPrice(u64),
+    /// What one standing ticket costs from now on, in cents.
+    StockPrice(u64),
+    /// So many more standing tickets.
+    AddStock(u32),
+    /// So many standing tickets less.
+    Withdraw(u32),
+    /// These seats go on sale, at once or then.
+    SeatsOnSale { first: u32, count: u32, at: Option<u64> },
+    /// More of the standing tickets go on sale.
+    StockOnSale,
+    /// Anything that breaks no promise whenever it happens.
+    Other,
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Told {
     /// It is done, and this is how the hold stands.
     Done { hold: Option<SeenHold>, replayed: bool },
     /// It is not done: the stable number of the reason, and the seats that are named.
     Refused { number: u16, seats: Vec<u32> },
-    /// Not now.
-    Unavailable,
+    /// Not now: too busy, or no room on the disk.
+    NotNow,
+    /// Not now: the shard panicked and comes back.
+    Rebuilding,
+    /// Never again: it made its shard panic twice.
+    Quarantined,
 }
 
 /// How far a hold is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Life {
     /// Kept.
     Active,
@@ -65,7 +107,7 @@ pub(crate) enum Life {
 }
 
 /// How far an order is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum OrderLife {
     /// Waits for money.
     Payable,
@@ -78,18 +120,20 @@ pub(crate) enum OrderLife {
 }
 
 /// How far a payment is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Money {
     /// Under way, or failed so far.
     Open,
     /// Pays the order.
     Captured,
-    /// Due back, or back.
-    Refund,
+    /// Due back.
+    Due,
+    /// Went back.
+    Back,
 }
 
 /// A hold with its order, as an answer or an inventory shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SeenHold {
     pub(crate) name: HoldName,
     pub(crate) buyer: u64,
@@ -100,11 +144,19 @@ pub(crate) struct SeenHold {
     pub(crate) deadline: Option<u64>,
     pub(crate) order: Option<OrderLife>,
     pub(crate) price: u64,
-    pub(crate) payments: Vec<(String, u64, Money)>,
+    pub(crate) payments: Vec<Payment>,
     pub(crate) tickets: usize,
     /// Tickets that were let in.
     pub(crate) used: Vec<u8>,
     pub(crate) nonces: Vec<[u8; 10]>,
+}
+
+/// One payment, of an order or of none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Payment {
+    pub(crate) reference: u64,
+    pub(crate) amount: u64,
+    pub(crate) money: Money,
 }
 
 impl SeenHold {
@@ -120,15 +172,17 @@ pub(crate) struct Seen {
     pub(crate) slot: u16,
     pub(crate) holds: Vec<SeenHold>,
     pub(crate) goods: SeenGoods,
-    /// Money that names no order: reference and amount.
-    pub(crate) strays: Vec<(String, u64)>,
+    /// Money that names no order.
+    pub(crate) strays: Vec<Payment>,
+    /// Which state of the house it sells by.
+    pub(crate) terms_version: u32,
 }
 
 /// What an inventory says of its units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SeenGoods {
-    /// Seats by number: `true` where a seat is free or blocked.
-    Seats { unowned: Vec<bool> },
+    /// Seats by number.
+    Seats(Vec<SeenSeat>),
     /// Counters of a segment.
     Stock {
         base: u64,
@@ -140,4 +194,12 @@ pub(crate) enum SeenGoods {
         lent: u64,
         received: u64,
     },
+}
+
+/// How a seat is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SeenSeat {
+    Free,
+    Blocked,
+    Owned,
 }

@@ -314,6 +314,6 @@ fn at_rest_nothing_is_left_undone() {
     look(segment(1, 3, 2, 0), segment(2, 7, 0, 2), NOW).expect("two moved");
     finds(look(segment(1, 3, 2, 0), two.clone(), NOW), "never arrive");
     finds(look(Seen { terms_version: 0, ..one }, two, NOW), "sells on terms 0, the house on 1");
-    let lonely = told_of(&[hold(1, &[0])]).look_at_rest(&[kept.clone()], NOW);
+    let lonely = told_of(&[hold(1, &[0])]).look_at_rest(std::slice::from_ref(&kept), NOW);
     finds(lonely, "0 of 10 standing tickets are there");
 }

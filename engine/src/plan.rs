@@ -200,8 +200,13 @@ pub struct SeatPlan {
     categories: Vec<Category>,
     sections: Vec<Section>,
     rows: Vec<Row>,
+    /// The row of every 64th seat: from there, the row of a seat is a step or two away.
+    row_marks: Vec<RowIx>,
     joins: Bitmap,
 }
+
+/// Seats between two marks.
+const SEATS_PER_MARK: usize = 64;
 
 impl SeatPlan {
     /// The id that the builder was given.
@@ -263,12 +268,15 @@ impl SeatPlan {
         self.row(self.row_of(seat)).section
     }
 
-    /// The row that a seat is in, found by binary search over the rows.
+    /// The row that a seat is in.
     #[must_use]
     pub fn row_of(&self, seat: SeatIx) -> RowIx {
         assert!(self.contains(seat), "seat {} is not of this plan", seat.0);
-        let row = self.rows.partition_point(|row| row.seats.end <= seat.0);
-        RowIx(u32::try_from(row).expect("the number of rows is bounded"))
+        let mut row = self.row_marks[seat.index() / SEATS_PER_MARK];
+        while self.row(row).seats.end <= seat.0 {
+            row.0 += 1;
+        }
+        row
     }
 
     /// All price categories, by [`CategoryIx`].

@@ -1,10 +1,15 @@
 //! What an inventory knows of each buyer: how much they have, and the keys that make their repeats
 //! harmless.
 
+use smallvec::SmallVec;
+
 use crate::command::KeyUse;
 use crate::id::HoldNo;
 use crate::limits::KEYS_PER_BUYER_MAX;
 use crate::time::Timestamp;
+
+/// Keys of one buyer. Most buyers have one, which needs no allocation of its own.
+pub type Keys = SmallVec<[KeyEntry; 1]>;
 
 /// One buyer of one inventory. Forgotten once it says nothing any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub struct Buyer {
     /// Active holds and unpaid orders.
     pub holds: u32,
     /// Oldest first, at most [`KEYS_PER_BUYER_MAX`].
-    pub keys: Vec<KeyEntry>,
+    pub keys: Keys,
 }
 
 /// A remembered idempotency key. Only accepted commands are remembered.

@@ -152,7 +152,7 @@ impl Inventory {
             (&Wish::BestAvailable { quantity, category, section, adjacent }, Goods::Seats(map)) => {
                 let query = BestQuery { quantity, category, section, adjacent };
                 match map.best_available(&query) {
-                    Some(seats) => Ok(found(Claim::Seats(seats.into_boxed_slice()))),
+                    Some(seats) => Ok(found(Claim::Seats(seats.into()))),
                     None => {
                         let all = map.counts().available;
                         let available = category.map_or(all, |c| map.free_in_category(c));

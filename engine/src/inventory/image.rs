@@ -2,7 +2,7 @@
 //!
 //! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
 
-use super::{Buyer, Claim, Goods, Hold, Inventory, KeyEntry, Payment};
+use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
 use crate::id::{BuyerId, HoldNo, InventoryId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::seats::{SeatMap, SeatStatus};
@@ -31,7 +31,7 @@ pub struct Image {
     /// Holds and orders by number.
     pub holds: Vec<(HoldNo, Hold)>,
     /// Idempotency keys by buyer. What a buyer has is derived from the holds.
-    pub keys: Vec<(BuyerId, Vec<KeyEntry>)>,
+    pub keys: Vec<(BuyerId, Keys)>,
     /// Ended holds in the order of their end.
     pub ended: Vec<(Timestamp, HoldNo)>,
     /// Money without an order.

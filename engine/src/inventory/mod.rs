@@ -46,9 +46,10 @@ use crate::stock::Segment;
 use crate::time::Timestamp;
 
 pub use audit::Audit;
-pub use buyer::{Buyer, KeyEntry};
+pub use buyer::{Buyer, KeyEntry, Keys};
 pub use records::{
-    Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, RefundCause, Scan, Ticket,
+    Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, RefundCause, Scan, Seats,
+    Ticket,
 };
 
 /// What an inventory sells.

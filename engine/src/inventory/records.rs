@@ -1,16 +1,21 @@
 //! What an inventory remembers of each hold: the claim, and the order, payments and tickets that
 //! came of it.
 
+use smallvec::SmallVec;
+
 use crate::id::{BuyerId, PaymentRef, TicketNonce};
 use crate::money::Cents;
 use crate::plan::SeatIx;
 use crate::time::Timestamp;
 
+/// Seats of one claim. Most claims are of a few seats, which need no allocation of their own.
+pub type Seats = SmallVec<[SeatIx; 4]>;
+
 /// What a hold takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// These seats.
-    Seats(Box<[SeatIx]>),
+    Seats(Seats),
     /// So many standing tickets.
     Stock(u32),
 }

@@ -32,7 +32,7 @@ fn row_of_four() -> Inventory {
 
 /// Gives seats to a hold the way that `apply` does, counters included.
 fn hold(inventory: &mut Inventory, no: u32, seats: &[u32]) {
-    let seats: Box<[SeatIx]> = seats.iter().copied().map(SeatIx).collect();
+    let seats: super::Seats = seats.iter().copied().map(SeatIx).collect();
     let Goods::Seats(map) = &mut inventory.goods else { panic!("seats") };
     map.hold(&seats, no);
     inventory.units_held += seats.len() as u32;
@@ -157,7 +157,7 @@ fn keys_run_out_and_a_buyer_who_says_nothing_is_blank() {
     assert!(buyer.is_blank());
     assert!(!Buyer { units: 1, ..Buyer::default() }.is_blank());
     assert!(!Buyer { holds: 1, ..Buyer::default() }.is_blank());
-    buyer.keys = vec![key(1, 1, u64::MAX), key(2, 1, 500), key(3, 2, u64::MAX)];
+    buyer.keys = vec![key(1, 1, u64::MAX), key(2, 1, 500), key(3, 2, u64::MAX)].into();
     assert!(!buyer.is_blank());
 
     // Only the key that placed the hold runs out with it; its order's key has a time of its own.

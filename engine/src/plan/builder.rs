@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::labels::{LabelIndex, Texts};
-use super::{Category, CategoryIx, PlanId, Row, RowIx, SeatIx, SeatPlan, Section, SectionIx};
+use super::{
+    Category, CategoryIx, PlanId, Row, RowIx, SEATS_PER_MARK, SeatIx, SeatPlan, Section, SectionIx,
+};
 use crate::seats::Bitmap;
 
 /// The most seats that a plan can have.
@@ -231,6 +233,7 @@ impl SeatPlanBuilder {
             category_of: self.category_of,
             categories,
             sections: self.sections,
+            row_marks: mark_rows(&self.rows),
             rows: self.rows,
             joins,
         })
@@ -308,4 +311,15 @@ impl SeatPlanBuilder {
         }
         categories
     }
+}
+
+/// The row of every [`SEATS_PER_MARK`]th seat. Empty rows are nobody's.
+fn mark_rows(rows: &[Row]) -> Vec<RowIx> {
+    let mut marks = Vec::new();
+    for (number, row) in (0..).zip(rows) {
+        let seats = row.seats.start as usize..row.seats.end as usize;
+        let marked = seats.end.div_ceil(SEATS_PER_MARK) - seats.start.div_ceil(SEATS_PER_MARK);
+        marks.extend(std::iter::repeat_n(RowIx(number), marked));
+    }
+    marks
 }

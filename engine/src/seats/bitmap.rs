@@ -48,6 +48,15 @@ impl Bitmap {
         self.words[word_of(i)] &= !mask_of(i);
     }
 
+    /// Makes bit `i` 0 and tells whether it was 1.
+    pub fn take(&mut self, i: u32) -> bool {
+        assert!(i < self.len, "bit {i} of {}", self.len);
+        let word = &mut self.words[word_of(i)];
+        let was_set = *word & mask_of(i) != 0;
+        *word &= !mask_of(i);
+        was_set
+    }
+
     /// How many bits are 1.
     #[must_use]
     pub fn count_ones(&self) -> u32 {

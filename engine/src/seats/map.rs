@@ -220,10 +220,14 @@ impl SeatMap {
 
     fn transition(&mut self, seats: &[SeatIx], from: SeatStatus, to: SeatStatus) {
         for &seat in seats {
-            let status = self.status(seat);
-            assert!(status == from, "seat {} is {status:?} and not {from:?}", seat.0);
-            self.bits(from).into_iter().for_each(|bits| bits.clear(seat.0));
-            self.bits(to).into_iter().for_each(|bits| bits.set(seat.0));
+            let was_so = match self.bits(from) {
+                Some(bits) => bits.take(seat.0),
+                None => self.status(seat) == from,
+            };
+            assert!(was_so, "seat {} is {:?} and not {from:?}", seat.0, self.status(seat));
+            if let Some(bits) = self.bits(to) {
+                bits.set(seat.0);
+            }
         }
         let count = u32::try_from(seats.len()).expect("no seat is named twice");
         *self.counts.of(from) -= count;

@@ -28,11 +28,11 @@ pub(super) trait OnDisk: Sized {
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError>;
 }
 
-/// Reads the length of a list, and makes room for it within [`AHEAD_BYTES_MAX`].
-pub(super) fn begin_list<T>(from: &mut Source<'_>) -> Result<(u32, Vec<T>), CodecError> {
+/// Reads the length of a list, and says for how many of its elements to make room at once.
+pub(super) fn list_len<T>(from: &mut Source<'_>) -> Result<(u32, usize), CodecError> {
     let len = from.array()?;
     let at_most = AHEAD_BYTES_MAX / size_of::<T>().max(1);
-    Ok((len, Vec::with_capacity((len as usize).min(at_most))))
+    Ok((len, (len as usize).min(at_most)))
 }
 
 /// Refuses an array of another length than its table has.

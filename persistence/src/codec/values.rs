@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use usher_engine::id::{HoldNo, ShowKey, TicketNonce};
+use usher_engine::inventory::{KeyEntry, Keys, Seats};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::{BuyerId, Cents, Currency, Timestamp};
 
 use super::CodecError;
-use super::layout::{OnDisk, begin_list, check_len};
+use super::layout::{OnDisk, check_len, list_len};
 use super::pack::{
     Source, put_array, put_boolean, put_bytes, put_nil, put_signed, put_text, put_unsigned,
 };
@@ -120,7 +121,7 @@ impl OnDisk for Arc<SeatPlan> {
 }
 
 /// Seats in their order, each as the distance from the one before; neighbours take one byte.
-impl OnDisk for Box<[SeatIx]> {
+impl OnDisk for Seats {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
         put_array(out, self.len());
@@ -133,7 +134,8 @@ impl OnDisk for Box<[SeatIx]> {
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        let (len, mut seats) = begin_list(from)?;
+        let (len, room) = list_len::<SeatIx>(from)?;
+        let mut seats = Self::with_capacity(room);
         let mut before = 0_i64;
         for _ in 0..len {
             let distance = from.signed()?;
@@ -142,7 +144,7 @@ impl OnDisk for Box<[SeatIx]> {
             seats.push(SeatIx(seat));
             before = i64::from(seat);
         }
-        Ok(seats.into_boxed_slice())
+        Ok(seats)
     }
 }
 
@@ -165,11 +167,31 @@ impl<T: OnDisk> OnDisk for Vec<T> {
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        let (len, mut list) = begin_list(from)?;
+        let (len, room) = list_len::<T>(from)?;
+        let mut list = Self::with_capacity(room);
         for _ in 0..len {
             list.push(T::load(from)?);
         }
         Ok(list)
+    }
+}
+
+/// As any list.
+impl OnDisk for Keys {
+    fn store(&self, out: &mut Vec<u8>) {
+        put_array(out, self.len());
+        for key in self {
+            key.store(out);
+        }
+    }
+
+    fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
+        let (len, room) = list_len::<KeyEntry>(from)?;
+        let mut keys = Self::with_capacity(room);
+        for _ in 0..len {
+            keys.push(KeyEntry::load(from)?);
+        }
+        Ok(keys)
     }
 }
 

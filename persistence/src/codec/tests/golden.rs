@@ -127,7 +127,8 @@ fn house() -> Image {
             vec![
                 KeyEntry { used: KEY, hold: HoldNo(1), payment: None, expires_at: NOW },
                 KeyEntry { used: KEY, hold: HoldNo(5), payment: Some(1), expires_at: NOW },
-            ],
+            ]
+            .into(),
         )],
         ended: vec![(NOW, HoldNo(3))],
         strays: vec![payment(PaymentStatus::RefundDue(RefundCause::NoOrder))],
@@ -137,7 +138,7 @@ fn house() -> Image {
 fn hold(status: HoldStatus, order: Option<Box<Order>>) -> Hold {
     Hold {
         buyer: samples::buyer(1),
-        claim: Claim::Seats([5, 6].map(SeatIx).into()),
+        claim: Claim::Seats([5, 6].into_iter().map(SeatIx).collect()),
         total: Cents(9_000),
         placed_at: NOW,
         ends_at: NOW,

@@ -300,7 +300,8 @@ pub struct RecoveryReport {
     pub last_seq: u64,
     /// Generations that were opened.
     pub generations: u32,
-    /// An unfinished batch that was cut off the end; it was never acknowledged.
+    /// An unfinished batch that was cut off the end. It was never acknowledged, unless the power
+    /// failed behind it and the disk has changed it since: that looks the same.
     pub tail_cut: Option<TailCut>,
     /// Records that the store had dropped and that came back from the raw file; they may have
     /// been acknowledged.
@@ -314,9 +315,9 @@ pub struct RecoveryReport {
 pub struct TailCut {
     /// First sequence of the batch; the journal ends before it.
     pub first_seq: u64,
-    /// Chunks of it that were there.
+    /// Chunks of it that were there and could be read.
     pub chunks: u32,
-    /// Chunks that it would have had.
+    /// Chunks that it would have had, as far as is known.
     pub chunks_expected: u32,
 }
 

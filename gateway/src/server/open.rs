@@ -132,7 +132,8 @@ fn log_journal(found: &RecoveryReport) {
             first_sequence = cut.first_seq,
             chunks = cut.chunks,
             chunks_expected = cut.chunks_expected,
-            "cut an unfinished batch off the journal's end; it was never acknowledged"
+            "cut an unfinished batch off the journal's end; it was never acknowledged, unless the \
+             power failed and the disk has damaged just this batch since"
         );
     }
     if found.salvaged > 0 {

@@ -125,6 +125,11 @@ pub(crate) fn encode(batch: BatchId, frames: &[u8], index: u16, salt: u64, value
     assert!(value.len() <= VALUE_BYTES_MAX, "larger values would leave the database file");
 }
 
+/// Which batch a chunk says it is of, where [`decode`] does not believe it.
+pub(crate) fn claimed_first_seq(bytes: &[u8]) -> Option<u64> {
+    (bytes.len() >= CHUNK_HEADER_BYTES).then(|| u64_at(bytes, 16))
+}
+
 /// Reads the chunk at the start of `bytes`, which may go on behind it.
 ///
 /// # Errors

@@ -7,7 +7,7 @@
 //!
 //! What always holds: the file is only read, in windows, so memory does not depend on its size.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,6 +20,8 @@ use crate::disk::{At, DiskError};
 use super::chunk::{self, BatchId, CHUNK_MAGIC, Chunk, VALUE_BYTES_MAX};
 
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
+/// Chunks that cannot be read and are remembered all the same. A cut leaves a few of them.
+const REMAINS_MAX: usize = 1024;
 
 /// Visits every whole chunk in a file with its offset, in file order. A chunk may come several
 /// times, since sled copies values when it tidies up. A missing file has no chunks.
@@ -100,6 +102,8 @@ pub(crate) struct RawTail {
     pub(crate) offset: u64,
     /// What is there of it. Several, where a batch was cut and another written in its place.
     sets: HashMap<BatchId, Vec<Option<Vec<u8>>>>,
+    /// First sequences that chunks claim which cannot be read. Good for telling, not for deciding.
+    remains: BTreeSet<u64>,
 }
 
 impl RawTail {
@@ -107,9 +111,24 @@ impl RawTail {
     pub(crate) fn find(paths: &[PathBuf], salt: u64) -> Result<Self, DiskError> {
         let mut tail = Self::default();
         for path in paths {
-            scan(path, salt, &mut |offset, chunk| tail.add(offset, chunk))?;
+            search(path, &mut |offset, bytes| match chunk::decode(bytes, salt) {
+                Ok(chunk) => {
+                    tail.add(offset, chunk);
+                    Some(chunk.value_bytes())
+                }
+                Err(_) => {
+                    tail.add_remains(bytes);
+                    None
+                }
+            })?;
         }
         Ok(tail)
+    }
+
+    fn add_remains(&mut self, bytes: &[u8]) {
+        if self.remains.len() < REMAINS_MAX {
+            self.remains.extend(chunk::claimed_first_seq(bytes));
+        }
     }
 
     fn add(&mut self, offset: u64, chunk: Chunk<'_>) {
@@ -118,7 +137,8 @@ impl RawTail {
         }
         if chunk.batch.first_seq > self.first_seq {
             let first_seq = chunk.batch.first_seq;
-            *self = Self { first_seq, offset, sets: HashMap::new() };
+            self.sets.clear();
+            (self.first_seq, self.offset) = (first_seq, offset);
         }
         let count = usize::from(chunk.batch.chunk_count());
         let set = self.sets.entry(chunk.batch).or_insert_with(|| vec![None; count]);
@@ -147,8 +167,17 @@ impl RawTail {
         })
     }
 
+    /// What is there of a batch that begins at `first_seq` and is not whole: chunks there and
+    /// chunks due. None there of at least one where all that is found cannot be read.
+    pub(crate) fn unfinished(&self, first_seq: u64) -> Option<(u32, u32)> {
+        if self.first_seq == first_seq {
+            return Some(self.largest());
+        }
+        self.remains.contains(&first_seq).then_some((0, 1))
+    }
+
     /// Chunks there and chunks due, of the batch of which most is there.
-    pub(crate) fn largest(&self) -> (u32, u32) {
+    fn largest(&self) -> (u32, u32) {
         let count = |chunks: &Vec<Option<Vec<u8>>>| {
             let there = chunks.iter().flatten().count();
             (u32::try_from(there).unwrap_or(u32::MAX), u32::try_from(chunks.len()).unwrap_or(0))
@@ -205,7 +234,18 @@ mod tests {
         assert_eq!((again.first_seq, again.sets), (tail.first_seq, tail.sets));
         let file = write(&[&torn[0], &old[0]]);
         let tail = RawTail::find(&[file.path().to_path_buf()], SALT).unwrap();
-        assert_eq!((tail.complete(SALT).count(), tail.largest()), (0, (1, 3)));
+        assert_eq!((tail.complete(SALT).count(), tail.unfinished(8)), (0, Some((1, 3))));
+        assert_eq!((tail.unfinished(7), tail.unfinished(9)), (None, None));
+    }
+
+    #[test]
+    fn a_chunk_that_cannot_be_read_leaves_a_trace() {
+        let (good, mut rotten) = (chunks(5, 100), chunks(8, 100));
+        rotten[0][60] ^= 4;
+        let file = write(&[&rotten[0], &good[0]]);
+        let tail = RawTail::find(&[file.path().to_path_buf()], SALT).unwrap();
+        assert_eq!((tail.first_seq, tail.complete(SALT).count()), (5, 1));
+        assert_eq!((tail.unfinished(8), tail.unfinished(6)), (Some((0, 1)), None));
     }
 
     #[test]

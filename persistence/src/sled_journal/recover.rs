@@ -204,8 +204,9 @@ fn settle_tail(
         report.bytes += frames.len() as u64;
         tracing::warn!(first_seq, last_seq = end.seq(), "batch salvaged from the raw file");
         *chain = end;
-    } else if partial.is_some() || raw_tail.first_seq == first_seq {
-        let (chunks, chunks_expected) = raw_tail.largest();
+    } else if let Some((chunks, chunks_expected)) =
+        raw_tail.unfinished(first_seq).or_else(|| partial.map(Partial::counts))
+    {
         tracing::warn!(first_seq, chunks, chunks_expected, "torn batch cut off the journal");
         report.tail_cut = Some(TailCut { first_seq, chunks, chunks_expected });
     }
@@ -270,11 +271,8 @@ fn unfinished_but_followed(
     partial: &Partial,
 ) -> JournalError {
     let closed = generations.last().expect("the unfinished batch came from one");
-    let damage = Damage::Incomplete {
-        first_seq: partial.batch.first_seq,
-        found: u32::try_from(partial.keys.len()).unwrap_or(u32::MAX),
-        expected: u32::from(partial.batch.chunk_count()),
-    };
+    let (found, expected) = partial.counts();
+    let damage = Damage::Incomplete { first_seq: partial.batch.first_seq, found, expected };
     damaged(closed.place(None, chain.seq()), damage)
 }
 

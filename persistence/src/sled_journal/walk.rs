@@ -37,8 +37,10 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    fn found(&self) -> u32 {
-        u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    /// Chunks there and chunks due.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        let found = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        (found, u32::from(self.batch.chunk_count()))
     }
 }
 
@@ -101,11 +103,10 @@ fn follow(partial: Option<Partial>, chunk: &Chunk<'_>) -> Result<Partial, Damage
         Some(set) if set.batch.first_seq == chunk.batch.first_seq => {
             Err(Damage::Chunk("it belongs to another batch than the one before it"))
         }
-        Some(set) => Err(Damage::Incomplete {
-            first_seq: set.batch.first_seq,
-            found: set.found(),
-            expected: u32::from(set.batch.chunk_count()),
-        }),
+        Some(set) => {
+            let (found, expected) = set.counts();
+            Err(Damage::Incomplete { first_seq: set.batch.first_seq, found, expected })
+        }
     }
 }
 

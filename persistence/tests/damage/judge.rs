@@ -6,7 +6,7 @@ use std::path::Path;
 
 use usher_persistence::check;
 use usher_persistence::{
-    Journal, JournalError, SledJournal, SledOptions, SnapshotReader, Snapshots,
+    Journal, JournalError, SledJournal, SledOptions, SnapshotReader, Snapshots, TailCut,
 };
 
 use crate::base::BaseKind;
@@ -25,8 +25,9 @@ pub(crate) struct Promises {
 
 /// What opening a journal came to.
 enum Opened {
-    /// It gave back everything up to this sequence, in order and unchanged.
-    Records(u64),
+    /// It gave back everything up to this sequence, in order and unchanged, and says
+    /// what it cut off behind that.
+    Records(u64, Option<TailCut>),
     /// It refused.
     Refused(JournalError),
 }
@@ -37,12 +38,12 @@ enum Opened {
 /// Says what must not be.
 pub(crate) fn judge(case: &Case<'_>, data: &Path) -> Result<String, String> {
     let (covered, is_older) = check_snapshots(case, data)?;
-    let end = match open(data, covered)? {
+    let (end, tail_cut) = match open(data, covered)? {
         Opened::Refused(error) => return refused(case, data, covered, &error),
-        Opened::Records(end) => end,
+        Opened::Records(end, tail_cut) => (end, tail_cut),
     };
     if end < case.base.promises.acknowledged {
-        return last_lost(case, end);
+        return last_lost(case, end, tail_cut);
     }
     goes_on(case, data, covered, end)?;
     Ok(if is_older { "whole, by the snapshot before".into() } else { "whole".into() })
@@ -53,8 +54,8 @@ pub(crate) fn judge_whole(data: &Path, promises: Promises) -> Result<(), String>
     let newest = snapshots(data).newest().map_err(|error| error.to_string())?;
     let covered = newest.snapshot.map_or(0, |snapshot| snapshot.info().covers.seq);
     match open(data, covered)? {
-        Opened::Records(end) if end >= promises.acknowledged => Ok(()),
-        Opened::Records(end) => Err(format!("{end} of {promises:?}")),
+        Opened::Records(end, _) if end >= promises.acknowledged => Ok(()),
+        Opened::Records(end, _) => Err(format!("{end} of {promises:?}")),
         Opened::Refused(error) => Err(error.to_string()),
     }
 }
@@ -119,7 +120,7 @@ fn open(data: &Path, covered: u64) -> Result<Opened, String> {
         (Ok(_), None) if next != report.last_seq + 1 => {
             Err(format!("read up to {next}, the end is {}", report.last_seq))
         }
-        (Ok(_), None) => Ok(Opened::Records(report.last_seq)),
+        (Ok(_), None) => Ok(Opened::Records(report.last_seq, report.tail_cut)),
     }
 }
 
@@ -140,10 +141,10 @@ fn refused(
         return Err(format!("refused without a place: {error}"));
     }
     match open(data, covered)? {
-        Opened::Records(end) if end < case.base.promises.acknowledged => {
+        Opened::Records(end, _) if end < case.base.promises.acknowledged => {
             return Err(format!("refused at first ({error}), then less: {end}"));
         }
-        Opened::Records(_) | Opened::Refused(_) => {}
+        Opened::Records(..) | Opened::Refused(_) => {}
     }
     let cut = match check::cut(&journal_dir(data), None) {
         Ok(cut) => cut,
@@ -154,11 +155,13 @@ fn refused(
         Err(error) => return Err(format!("refused, and a cut does not help: {error}")),
     };
     match open(data, covered)? {
-        Opened::Records(end) if end != cut.last_seq => {
+        Opened::Records(end, _) if end != cut.last_seq => {
             Err(format!("a cut promised {}, {end} is there", cut.last_seq))
         }
-        Opened::Records(end) if end < case.base.promises.acknowledged => Ok("refused".into()),
-        Opened::Records(_) => Ok("refused, mended without loss".into()),
+        Opened::Records(end, _) if end < case.base.promises.acknowledged => {
+            Ok("refused, a cut gives up the end".into())
+        }
+        Opened::Records(..) => Ok("refused, mended without loss".into()),
         Opened::Refused(error) => Err(format!("refused after the cut: {error}")),
     }
 }
@@ -179,16 +182,16 @@ fn goes_on(case: &Case<'_>, data: &Path, covered: u64, end: u64) -> Result<(), S
     }
     drop(journal);
     match open(data, covered)? {
-        Opened::Records(found) if found == last => Ok(()),
-        Opened::Records(found) => Err(format!("{last} appended after recovery, {found} found")),
+        Opened::Records(found, _) if found == last => Ok(()),
+        Opened::Records(found, _) => Err(format!("{last} appended after recovery, {found} found")),
         Opened::Refused(error) => Err(format!("went on, then refused: {error}")),
     }
 }
 
-/// Less than was acknowledged is there and nothing was said. One case cannot be told from a torn
+/// Less than was acknowledged is there and the start went on. One case cannot be told from a torn
 /// tail: after a power cut that took the note of what was acknowledged, the damage lies in the very
 /// last batches themselves, and nothing of a later one is there to say that they were finished.
-fn last_lost(case: &Case<'_>, end: u64) -> Result<String, String> {
+fn last_lost(case: &Case<'_>, end: u64, tail_cut: Option<TailCut>) -> Result<String, String> {
     let acknowledged = case.base.promises.acknowledged;
     let less = format!("silently less: {acknowledged} was acknowledged, {end} is there");
     let is_excused = case.base.kind == BaseKind::PowerCut && case.file == FileKind::NewestDb;
@@ -208,8 +211,8 @@ fn last_lost(case: &Case<'_>, end: u64) -> Result<String, String> {
     if lost.is_empty() || !are_all_hit || behind.any(|is_hit| !is_hit) {
         return Err(format!("{less}, {batches:?}"));
     }
-    Ok(match lost.len() {
-        1 => "last batch lost".into(),
-        _ => "last batches of one sector or page lost".into(),
-    })
+    let what = if lost.len() == 1 { "last batch lost" } else { "last batches of a page lost" };
+    // Where enough is left of it to say that a batch was there, the start has to say so.
+    let said = if tail_cut.is_some_and(|cut| cut.first_seq == end + 1) { "reported" } else { "-" };
+    Ok(format!("{what}, {said}"))
 }

@@ -1,12 +1,11 @@
 //! MessagePack as far as records and images need it: numbers, texts, bytes, arrays, nil.
 //!
-//! The bytes are those of `rmp`, each value in its shortest form. Nothing here goes through serde:
-//! a record is encoded with every acknowledged command and decoded with every start, and serde's
-//! layers were most of what that cost. Writing to memory cannot fail; reading does wherever the
-//! bytes are not what was asked for, and never reads beyond them.
+//! Each value has its shortest form. Nothing here goes through serde: a record is encoded with every
+//! acknowledged command and decoded with every start, and serde's layers were most of what that
+//! cost. Reading leaves the markers to `rmp`; it fails wherever the bytes are not what was asked
+//! for, and never reads beyond them. Writing cannot fail. The tests hold it against `rmp`.
 
 use rmp::decode::{read_array_len, read_bin_len, read_bool, read_int, read_str_len};
-use rmp::encode;
 
 use super::{CodecError, PlanSource};
 
@@ -82,16 +81,41 @@ impl<'a> Source<'a> {
 
 #[inline]
 pub(super) fn put_unsigned(out: &mut Vec<u8>, number: u64) {
-    encode::write_uint(out, number).expect(MEMORY);
+    if number < 0x80 {
+        out.push(number as u8);
+    } else if let Ok(number) = u8::try_from(number) {
+        out.extend_from_slice(&[0xcc, number]);
+    } else if let Ok(number) = u16::try_from(number) {
+        put_marked(out, 0xcd, number.to_be_bytes());
+    } else if let Ok(number) = u32::try_from(number) {
+        put_marked(out, 0xce, number.to_be_bytes());
+    } else {
+        put_marked(out, 0xcf, number.to_be_bytes());
+    }
 }
 
+/// A number that is not negative is written as one without a sign.
 #[inline]
 pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
-    encode::write_sint(out, number).expect(MEMORY);
+    match u64::try_from(number) {
+        Ok(number) => put_unsigned(out, number),
+        Err(_) if number >= -32 => out.push(number as u8),
+        Err(_) => {
+            if let Ok(number) = i8::try_from(number) {
+                put_marked(out, 0xd0, number.to_be_bytes());
+            } else if let Ok(number) = i16::try_from(number) {
+                put_marked(out, 0xd1, number.to_be_bytes());
+            } else if let Ok(number) = i32::try_from(number) {
+                put_marked(out, 0xd2, number.to_be_bytes());
+            } else {
+                put_marked(out, 0xd3, number.to_be_bytes());
+            }
+        }
+    }
 }
 
 pub(super) fn put_boolean(out: &mut Vec<u8>, value: bool) {
-    encode::write_bool(out, value).expect(MEMORY);
+    out.push(if value { 0xc3 } else { 0xc2 });
 }
 
 #[inline]
@@ -100,19 +124,102 @@ pub(super) fn put_nil(out: &mut Vec<u8>) {
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
-    encode::write_str(out, text).expect(MEMORY);
+    match text.len() {
+        len @ ..32 => out.push(0xa0 | len as u8),
+        len => put_length(out, len, [Some(0xd9), Some(0xda), Some(0xdb)]),
+    }
+    out.extend_from_slice(text.as_bytes());
 }
 
 #[inline]
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    encode::write_bin(out, bytes).expect(MEMORY);
+    put_length(out, bytes.len(), [Some(0xc4), Some(0xc5), Some(0xc6)]);
+    out.extend_from_slice(bytes);
 }
 
 /// Begins an array of so many elements.
 #[inline]
 pub(super) fn put_array(out: &mut Vec<u8>, elements: usize) {
-    let elements = u32::try_from(elements).expect("payloads are far smaller");
-    encode::write_array_len(out, elements).expect(MEMORY);
+    match elements {
+        ..16 => out.push(0x90 | elements as u8),
+        _ => put_length(out, elements, [None, Some(0xdc), Some(0xdd)]),
+    }
 }
 
-const MEMORY: &str = "memory takes whatever is written";
+/// A length in the first of 8, 16 and 32 bits that has a marker and room for it.
+#[inline]
+fn put_length(out: &mut Vec<u8>, length: usize, markers: [Option<u8>; 3]) {
+    match markers {
+        [Some(marker), _, _] if length < 1 << 8 => out.extend_from_slice(&[marker, length as u8]),
+        [_, Some(marker), _] if length < 1 << 16 => {
+            put_marked(out, marker, (length as u16).to_be_bytes());
+        }
+        [_, _, marker] => {
+            let length = u32::try_from(length).expect("payloads are far smaller");
+            put_marked(out, marker.expect("all have one"), length.to_be_bytes());
+        }
+    }
+}
+
+/// One write where marker and value are known to be this long.
+#[inline]
+fn put_marked<const N: usize>(out: &mut Vec<u8>, marker: u8, value: [u8; N]) {
+    let mut bytes = [marker; 9];
+    bytes[1..=N].copy_from_slice(&value);
+    out.extend_from_slice(&bytes[..=N]);
+}
+
+#[cfg(test)]
+mod tests {
+    use rmp::encode;
+
+    use super::*;
+
+    /// What lies around each place where the form changes.
+    fn edges() -> impl Iterator<Item = i64> {
+        let powers = (0..63).map(|bits| 1_i64 << bits);
+        powers.flat_map(|power| [power - 1, power, power + 1, -power, -power - 1, 33 - power])
+    }
+
+    #[track_caller]
+    fn check(ours: impl FnOnce(&mut Vec<u8>), theirs: impl FnOnce(&mut Vec<u8>)) {
+        let (mut written, mut expected) = (Vec::new(), Vec::new());
+        ours(&mut written);
+        theirs(&mut expected);
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn numbers_have_the_form_that_rmp_gives_them() {
+        for number in edges() {
+            check(
+                |out| put_signed(out, number),
+                |out| drop(encode::write_sint(out, number).expect("memory")),
+            );
+            let number = number as u64;
+            check(
+                |out| put_unsigned(out, number),
+                |out| drop(encode::write_uint(out, number).expect("memory")),
+            );
+        }
+    }
+
+    #[test]
+    fn lengths_have_the_form_that_rmp_gives_them() {
+        for length in [0, 1, 15, 16, 31, 32, 33, 255, 256, 257, 65_535, 65_536, 70_000] {
+            let (bytes, text) = (vec![7; length], "t".repeat(length));
+            check(
+                |out| put_bytes(out, &bytes),
+                |out| encode::write_bin(out, &bytes).expect("memory"),
+            );
+            check(|out| put_text(out, &text), |out| encode::write_str(out, &text).expect("memory"));
+            check(
+                |out| put_array(out, length),
+                |out| drop(encode::write_array_len(out, length as u32).expect("memory")),
+            );
+        }
+        check(|out| put_boolean(out, true), |out| encode::write_bool(out, true).expect("memory"));
+        check(|out| put_boolean(out, false), |out| encode::write_bool(out, false).expect("memory"));
+        check(put_nil, |out| encode::write_nil(out).expect("memory"));
+    }
+}

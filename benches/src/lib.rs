@@ -13,6 +13,10 @@ use usher_persistence::codec::PlanSource;
 use usher_persistence::{FileSnapshots, SledJournal, SledOptions};
 use usher_shards::{KeeperConfig, LaneSizes, Runtime, RuntimeConfig, Storage};
 
+/// The allocator of the server, so that all benches measure what it would do.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The show of all benches.
 pub const SHOW: ShowKey = ShowKey(0x5eed);
 

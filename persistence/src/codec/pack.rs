@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(ours: impl FnOnce(&mut Vec<u8>), theirs: impl FnOnce(&mut Vec<u8>)) {
+    fn check<T>(ours: impl FnOnce(&mut Vec<u8>), theirs: impl FnOnce(&mut Vec<u8>) -> T) {
         let (mut written, mut expected) = (Vec::new(), Vec::new());
         ours(&mut written);
         theirs(&mut expected);
@@ -194,12 +194,12 @@ mod tests {
         for number in edges() {
             check(
                 |out| put_signed(out, number),
-                |out| drop(encode::write_sint(out, number).expect("memory")),
+                |out| encode::write_sint(out, number).expect("memory"),
             );
             let number = number as u64;
             check(
                 |out| put_unsigned(out, number),
-                |out| drop(encode::write_uint(out, number).expect("memory")),
+                |out| encode::write_uint(out, number).expect("memory"),
             );
         }
     }
@@ -215,7 +215,7 @@ mod tests {
             check(|out| put_text(out, &text), |out| encode::write_str(out, &text).expect("memory"));
             check(
                 |out| put_array(out, length),
-                |out| drop(encode::write_array_len(out, length as u32).expect("memory")),
+                |out| encode::write_array_len(out, length as u32).expect("memory"),
             );
         }
         check(|out| put_boolean(out, true), |out| encode::write_bool(out, true).expect("memory"));

@@ -88,15 +88,16 @@ impl ShardActor {
         if !self.begin_turn() {
             return;
         }
+        let buyers_max = self.buyers_max();
         let (core, ends) = (&mut self.core, &self.ends);
         let mut room = REQUESTS_PER_TURN_MAX;
         let recorded = core.attempt(|core| {
             for message in ends.peers.try_iter().take(REQUESTS_PER_TURN_MAX) {
                 core.hear(message);
             }
-            for lane in [&ends.money, &ends.buyers, &ends.control] {
-                room -= work_off(core, lane, room);
-            }
+            room -= work_off(core, &ends.money, room);
+            room -= work_off(core, &ends.buyers, room.min(buyers_max));
+            room -= work_off(core, &ends.control, room);
             core.close_turn()
         });
         self.stats.requests.fetch_add((REQUESTS_PER_TURN_MAX - room) as u64, Ordering::Relaxed);
@@ -166,9 +167,18 @@ impl ShardActor {
 
     fn has_more(&self) -> bool {
         let LaneEnds { money, buyers, control, peers } = &self.ends;
-        let requests = [money, buyers, control];
-        // A shard that is down is woken by the writer.
-        !self.core.is_down() && (!peers.is_empty() || requests.iter().any(|lane| !lane.is_empty()))
+        let buyers_go_on = !buyers.is_empty() && self.buyers_max() > 0;
+        let others_go_on = !peers.is_empty() || !money.is_empty() || !control.is_empty();
+        // A shard that is down, or waits for the disk, is woken by the writer.
+        !self.core.is_down() && (buyers_go_on || others_go_on)
+    }
+
+    /// How many more buyers may be worked on. What waits for the disk counts as waiting here, or a
+    /// slow disk would let buyers queue without a bound behind a lane that is always empty; so the
+    /// lane fills, and whoever comes then is refused at once. Money goes on.
+    fn buyers_max(&self) -> usize {
+        let waiting_max = self.ends.buyers.capacity().expect("lanes are bounded");
+        waiting_max.saturating_sub(self.core.waiting_count())
     }
 
     fn report(&mut self, fall: &Fall) {

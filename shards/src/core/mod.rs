@@ -308,6 +308,12 @@ impl Core {
         self.recorded == self.durable && self.batch.entries.is_empty() && self.waiting.is_empty()
     }
 
+    /// How much waits to become durable: answers, and what leaves with them.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Which shard this is.
     #[must_use]
     pub fn index(&self) -> usize {

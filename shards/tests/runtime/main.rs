@@ -1,6 +1,7 @@
 //! The runtime on a real sled journal, with its threads: it sells, stops, recovers, compacts.
 
 mod panics;
+mod slow_disk;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -60,7 +61,12 @@ fn start_with(
         SledJournal::open_or_begin(options, &Chain::genesis()).expect("open the journal");
     let snapshots: Arc<dyn Snapshots> =
         Arc::new(FileSnapshots::open(dir.join("snapshots"), 2).expect("open snapshots"));
-    let config = RuntimeConfig {
+    let storage = Storage { journal: Box::new(journal), snapshots, plans };
+    Runtime::start(config(dir, shards), storage, on_fatal).expect("recover")
+}
+
+fn config(dir: &Path, shards: usize) -> RuntimeConfig {
+    RuntimeConfig {
         shards,
         lanes: LaneSizes::default(),
         call_timeout: Duration::from_secs(30),
@@ -71,9 +77,7 @@ fn start_with(
             compact_after_bytes: u64::MAX,
             generations_kept: 0,
         },
-    };
-    let storage = Storage { journal: Box::new(journal), snapshots, plans };
-    Runtime::start(config, storage, on_fatal).expect("recover")
+    }
 }
 
 fn new_show() -> NewShow {

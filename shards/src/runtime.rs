@@ -1,5 +1,6 @@
 //! Putting it together: recover, start writer, replica, keeper and shards, and stop them in order.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use rand::Rng as _;
 use tokio::sync::mpsc;
 use usher_engine::PartitionId;
 use usher_engine::id::PARTITION_COUNT;
-use usher_persistence::{Journal, JournalError, Snapshots};
+use usher_persistence::{Journal, Snapshots};
 
 use crate::actor::{ComesBackFrom, ShardActor};
 use crate::clock::{Clock, GuardedClock};
@@ -241,8 +242,8 @@ impl WriterEvents for Told {
         self.lanes[shard].set_durable(upto);
     }
 
-    fn fatal(&self, error: &JournalError) {
-        (self.on_fatal)(&format!("journal failed: {error}"));
+    fn fatal(&self, reason: &dyn Display) {
+        (self.on_fatal)(&format!("journal failed: {reason}"));
     }
 }
 

@@ -4,7 +4,9 @@
 //! next one collects in the channel. One flush serves all shards. A failed flush is fatal: nobody
 //! is told anything any more, and the process must end and recover from the disk.
 
+use std::fmt::Display;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -65,7 +67,7 @@ impl Submission {
 pub(crate) enum WriterMessage {
     /// Make this durable.
     Write(Submission),
-    /// Begin a new generation.
+    /// Begin a new generation; where that fails, the old one goes on.
     Rotate(oneshot::Sender<Result<Generation, JournalError>>),
     /// Remove closed generations.
     RemoveThrough(Generation, oneshot::Sender<Result<u32, JournalError>>),
@@ -80,7 +82,7 @@ pub(crate) trait WriterEvents: Send {
     /// The first `upto` records of a shard are durable.
     fn durable(&self, shard: usize, upto: u64);
     /// The journal failed. Does not return in a server.
-    fn fatal(&self, error: &JournalError);
+    fn fatal(&self, reason: &dyn Display);
 }
 
 /// A handle on the writer thread.
@@ -112,7 +114,14 @@ pub(crate) fn start(
     let handle = WriterHandle { sender, stats: stats.clone() };
     let mut writer = Writer { journal, events, receiver, stats };
     let thread = std::thread::Builder::new().name("usher-journal".into());
-    let thread = thread.spawn(move || writer.run()).expect("a thread can be started");
+    let run = move || {
+        // A store that panics has failed as much as one that says so; if its thread just ended,
+        // everybody would wait for it and nobody would know.
+        if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
+            writer.events.fatal(&"the store panicked");
+        }
+    };
+    let thread = thread.spawn(run).expect("a thread can be started");
     (handle, thread)
 }
 
@@ -173,14 +182,10 @@ impl Writer {
     fn obey(&mut self, message: WriterMessage) -> bool {
         match message {
             WriterMessage::Write(_) => unreachable!("written by the caller"),
-            WriterMessage::Rotate(reply) => {
-                let result = self.journal.rotate();
-                if let Err(error) = &result {
-                    self.events.fatal(error);
-                    return false;
-                }
-                drop(reply.send(result));
-            }
+            // Without room or descriptors for a new generation the old one goes on. Where it is
+            // left open which of them counts, the journal refuses the next append, and that is
+            // fatal.
+            WriterMessage::Rotate(reply) => drop(reply.send(self.journal.rotate())),
             WriterMessage::RemoveThrough(generation, reply) => {
                 drop(reply.send(self.journal.remove_through(generation)));
             }
@@ -195,7 +200,7 @@ impl Writer {
 mod tests {
     use std::sync::Mutex;
 
-    use usher_persistence::{Fault, JournalReader, MemoryDisk};
+    use usher_persistence::{Appended, Fault, JournalReader, MemoryDisk, MemoryJournal};
 
     use super::*;
 
@@ -219,7 +224,7 @@ mod tests {
             assert!(self.reader.durable_seq() >= told, "told before it was durable");
         }
 
-        fn fatal(&self, _: &JournalError) {
+        fn fatal(&self, _: &dyn Display) {
             *self.failed.lock().expect("no panic") = true;
         }
     }
@@ -258,6 +263,61 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(submit_all(&MemoryDisk::new()), ([TURNS; SHARDS], false));
         }
+    }
+
+    /// A journal that cannot begin another generation.
+    struct Stuck {
+        journal: MemoryJournal,
+        rotate: fn() -> JournalError,
+    }
+
+    impl Journal for Stuck {
+        fn append(&mut self, records: &[Pending<'_>]) -> Result<Appended, JournalError> {
+            self.journal.append(records)
+        }
+        fn last_seq(&self) -> u64 {
+            self.journal.last_seq()
+        }
+        fn rotate(&mut self) -> Result<Generation, JournalError> {
+            Err((self.rotate)())
+        }
+        fn generations(&self) -> Vec<GenerationInfo> {
+            self.journal.generations()
+        }
+        fn remove_through(&mut self, generation: Generation) -> Result<u32, JournalError> {
+            self.journal.remove_through(generation)
+        }
+        fn reader(&self) -> Arc<dyn JournalReader> {
+            self.journal.reader()
+        }
+    }
+
+    /// Submits, rotates, submits; returns how many turns were told, and whether it was fatal.
+    fn submit_around_a_rotation(rotate: fn() -> JournalError) -> (u64, bool) {
+        let (journal, _) = MemoryDisk::new().open().expect("an empty disk");
+        let (upto, failed) = (Arc::new(Mutex::new([0; SHARDS])), Arc::new(Mutex::new(false)));
+        let heard = Heard { reader: journal.reader(), upto: upto.clone(), failed: failed.clone() };
+        let (writer, thread) = start(Box::new(Stuck { journal, rotate }), Box::new(heard));
+        writer.submit(submission(0, 1));
+        let (reply, rotated) = oneshot::channel();
+        writer.send(WriterMessage::Rotate(reply));
+        assert!(!matches!(rotated.blocking_recv(), Ok(Ok(_))), "there is no new generation");
+        writer.submit(submission(0, 2));
+        writer.send(WriterMessage::Stop);
+        assert!(thread.join().is_ok(), "the writer saw nothing wrong");
+        let told = upto.lock().expect("no panic")[0];
+        (told, *failed.lock().expect("no panic"))
+    }
+
+    #[test]
+    fn a_rotation_that_fails_stops_nobody() {
+        let no_room = || JournalError::Injected("no room");
+        assert_eq!(submit_around_a_rotation(no_room), (2, false));
+    }
+
+    #[test]
+    fn a_store_that_panics_is_told_as_fatal() {
+        assert_eq!(submit_around_a_rotation(|| panic!("as sled does")), (1, true));
     }
 
     #[test]

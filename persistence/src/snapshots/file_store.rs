@@ -10,10 +10,12 @@
 //! The hash of the whole file says that it is complete, the checksum of a section says later that
 //! what is read again is still what was verified.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -42,6 +44,9 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub struct FileSnapshots {
     dir: PathBuf,
     keep: usize,
+    /// Files that could not be used when they were last looked at. They stay as evidence until they
+    /// would have gone anyway, but count for nothing: or the whole one behind them would go first.
+    unusable: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl FileSnapshots {
@@ -54,7 +59,7 @@ impl FileSnapshots {
         let dir = dir.into();
         create_dir_durable(&dir)?;
         remove_temporaries(&dir)?;
-        Ok(Self { dir, keep: keep.max(KEEP_MIN) })
+        Ok(Self { dir, keep: keep.max(KEEP_MIN), unusable: Arc::default() })
     }
 
     /// The files under their final names with the sequence that each covers, newest first.
@@ -72,6 +77,18 @@ impl FileSnapshots {
         }
         files.sort_unstable_by(|a, b| b.cmp(a));
         Ok(files)
+    }
+
+    /// The sequence of the oldest that has to be kept; `None` while there are too few.
+    fn oldest_kept(&self) -> Result<Option<u64>, SnapshotError> {
+        let files = self.files()?;
+        let unusable = self.unusable();
+        let mut usable = files.iter().filter(|(_, path)| !unusable.contains(path));
+        Ok(usable.nth(self.keep - 1).map(|(seq, _)| *seq))
+    }
+
+    fn unusable(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,6 +119,7 @@ impl Snapshots for FileSnapshots {
                 }
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "snapshot skipped");
+                    self.unusable().insert(path.clone());
                     skipped.push(Skipped { path, reason: error.to_string() });
                 }
             }
@@ -115,11 +133,7 @@ impl Snapshots for FileSnapshots {
     }
 
     fn covered_seq(&self) -> Result<u64, SnapshotError> {
-        let files = self.files()?;
-        if files.len() < self.keep {
-            return Ok(0);
-        }
-        Ok(files.last().map_or(0, |(seq, _)| *seq))
+        Ok(self.oldest_kept()?.unwrap_or(0))
     }
 }
 
@@ -142,9 +156,10 @@ impl FileWriter {
     }
 
     fn prune(&self) -> Result<(), SnapshotError> {
-        let files = self.store.files()?;
-        for (_, path) in files.iter().skip(self.store.keep) {
+        let Some(oldest) = self.store.oldest_kept()? else { return Ok(()) };
+        for (_, path) in self.store.files()?.iter().filter(|(seq, _)| *seq < oldest) {
             fs::remove_file(path).at("remove", path)?;
+            self.store.unusable().remove(path);
         }
         Ok(sync_dir(&self.store.dir)?)
     }
@@ -178,6 +193,7 @@ impl SnapshotWriter for FileWriter {
         out.get_ref().sync_all().at("flush", &self.temporary)?;
         drop(out);
         rename_durable(&self.temporary, &self.path)?;
+        self.store.unusable().remove(&self.path);
         self.prune()?;
         let written = fs::metadata(&self.path).at("look at", &self.path)?;
         Ok(SnapshotInfo {

@@ -94,6 +94,30 @@ fn any_torn_or_flipped_newest_falls_back_to_the_one_before() {
     assert_eq!(read(&store).0, 20);
 }
 
+/// Two snapshots rot one after the other, with a whole one written in between: each time there is
+/// one before it, and the journal behind that.
+#[test]
+fn a_damaged_snapshot_does_not_push_out_a_whole_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileSnapshots::open(dir.path(), 2).unwrap();
+    let rot = |info: &SnapshotInfo| fs::write(&info.path, b"rubbish").unwrap();
+    write(&store, 10, &[(1, 1, b"s")]);
+    write(&store, 20, &[(1, 2, b"s")]);
+    let rotten = write(&store, 30, &[(1, 3, b"s")]);
+    rot(&rotten);
+    assert_eq!(read(&store).0, 20);
+    let next = write(&store, 40, &[(1, 4, b"s")]);
+    assert_eq!(store.covered_seq().unwrap(), 20, "the journal behind 20 is needed");
+    assert!(rotten.path.exists(), "evidence stays for a while");
+    rot(&next);
+    assert_eq!(read(&store).0, 20);
+    // Taken once more at the same place it is whole again, and with the next one all is as before.
+    write(&store, 40, &[(1, 4, b"s")]);
+    write(&store, 50, &[(1, 5, b"s")]);
+    assert_eq!((read(&store).0, store.covered_seq().unwrap()), (50, 40));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn an_abandoned_or_interrupted_snapshot_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -124,7 +124,7 @@ impl Core {
         }
     }
 
-    fn queue_effects(&mut self, id: InventoryId, effects: Vec<Effect>) {
+    pub(super) fn queue_effects(&mut self, id: InventoryId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::WakeAt(at) => self.wake_at(id, at),

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use usher_engine::inventory::Goods;
-use usher_engine::{Command, Inventory, InventoryId, Timestamp};
+use usher_engine::{Command, Effect, Inventory, InventoryId, Timestamp};
 
 use super::Core;
 use crate::message::Request;
@@ -14,7 +14,8 @@ use crate::message::Request;
 /// How long one borrower may keep the others waiting, in milliseconds.
 const TURN_MS: u64 = 60;
 
-/// How long a loan may be on its way before it is sent again, in milliseconds.
+/// How long a loan, or what a house says, may be on its way before it is sent again, in
+/// milliseconds.
 const RESEND_MS: u64 = 100;
 
 /// The gathering of one pool.
@@ -112,22 +113,33 @@ impl Core {
         }
     }
 
-    /// Sends loans again that should have been confirmed by now. Their borrower takes each once.
-    pub(super) fn tick_loans(&mut self) {
-        if self.now < self.loans_sent_at.plus_ms(RESEND_MS) {
+    /// Sends again what should have been confirmed by now: loans, of which their borrower takes
+    /// each once, and what a house said last, where a segment does not know it. A shard that
+    /// panicked has lost what it had heard of the house and not submitted.
+    pub(super) fn tick_unconfirmed(&mut self) {
+        if self.now < self.resent_at.plus_ms(RESEND_MS) {
             return;
         }
-        self.loans_sent_at = self.now;
-        let lending = |inventory: &Inventory| match inventory.goods() {
-            Goods::Stock(segment) => !segment.open_loans.is_empty(),
-            Goods::Nothing | Goods::Seats(_) => false,
-        };
+        self.resent_at = self.now;
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
-        let donors: Vec<_> =
-            inventories.filter(|inventory| lending(inventory)).map(Inventory::id).collect();
-        for id in donors {
-            if !self.leaving.contains_key(&id.partition()) {
-                self.resume(id);
+        let unconfirmed: Vec<_> = inventories
+            .filter(|inventory| !self.leaving.contains_key(&inventory.id().partition()))
+            .filter_map(|inventory| Some((inventory.id(), self.unconfirmed(inventory)?)))
+            .collect();
+        for (id, effects) in unconfirmed {
+            self.queue_effects(id, effects);
+        }
+    }
+
+    fn unconfirmed(&self, inventory: &Inventory) -> Option<Vec<Effect>> {
+        match inventory.goods() {
+            Goods::Stock(segment) => {
+                (!segment.open_loans.is_empty()).then(|| inventory.unfinished())
+            }
+            Goods::Nothing | Goods::Seats(_) => {
+                inventory.show().filter(|show| !show.pools.is_empty())?;
+                let view = self.around.directory.show(inventory.id().show)?;
+                (!view.segments_know_terms()).then(|| vec![Effect::TellSegments])
             }
         }
     }

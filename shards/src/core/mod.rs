@@ -139,8 +139,8 @@ pub struct Core {
     outgoing: VecDeque<(usize, PeerMessage)>,
     /// Requests to inventories that live here, made by inventories that live here.
     inner: VecDeque<Envelope>,
-    /// When open loans were last sent again.
-    loans_sent_at: Timestamp,
+    /// When what is not confirmed was last sent again.
+    resent_at: Timestamp,
     rng: StdRng,
     at_work: Option<AtWork>,
     /// Set while what is durable is let go.
@@ -186,7 +186,7 @@ impl Core {
             early: Vec::new(),
             outgoing: VecDeque::new(),
             inner: VecDeque::new(),
-            loans_sent_at: now,
+            resent_at: now,
             rng: StdRng::from_seed(seed),
             at_work: None,
             is_releasing: false,

@@ -42,7 +42,7 @@ impl Core {
         }
         self.tick_parked();
         self.tick_gatherers();
-        self.tick_loans();
+        self.tick_unconfirmed();
         more
     }
 

@@ -4,6 +4,7 @@
 use usher_engine::inventory::Goods;
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::seats::SeatStatus;
+use usher_engine::show::{PausedBy, SaleMove};
 use usher_engine::{BuyerId, Command, HoldNo, InventoryId, Refusal};
 use usher_shards::core::{Moment, Partition};
 use usher_shards::message::{Envelope, Handover, PeerMessage, Reply, Request, Unavailable};
@@ -138,6 +139,31 @@ fn who_came_with_a_partition_is_answered_though_the_first_of_them_panics() {
     world.settle_down(0);
     let answer = waiting.try_recv().expect("answered");
     assert!(matches!(answer, Reply::Refused(Refusal::UnknownShow)), "{answer:?}");
+}
+
+#[test]
+fn a_segment_hears_what_the_house_said_while_its_shard_was_down() {
+    let mut world = World::new(2);
+    world.open_show(show(6, Some((40, 8))));
+    let segments = (0..8).map(|n| InventoryId::segment(SHOW, 0, n));
+    let away = |&id: &InventoryId| owner(&world, id) != owner(&world, HOUSE);
+    let shard = owner(&world, segments.into_iter().find(away).expect("on two shards"));
+    let mut is_first = true;
+    world.cores[shard].set_trap(move |_, command| {
+        let springs = is_first && matches!(command, Command::SetTerms(_));
+        is_first &= !springs;
+        springs.then_some(Moment::Deciding)
+    });
+    world.falls_are_expected = true;
+    let pause = SaleMove::Pause(PausedBy::Operator);
+    world.ask(HOUSE, Request::Execute(Command::MoveSale(pause)));
+    world.settle_down(shard);
+    let knows = |world: &World| {
+        world.around.directory.show(SHOW).expect("a published show").segments_know_terms()
+    };
+    assert!(!knows(&world), "what was on its way is gone");
+    world.pass_ms(200);
+    assert!(knows(&world));
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) records: u64,
     /// Whether submissions become durable at once.
     pub(crate) flushes: bool,
+    /// Whether shards may panic that nobody told to take a guarded step.
+    pub(crate) falls_are_expected: bool,
     journal: MemoryJournal,
     snapshots_dir: TempDir,
     plans: Plans,
@@ -79,6 +81,7 @@ impl World {
             in_flight: Vec::new(),
             records: 0,
             flushes: true,
+            falls_are_expected: false,
             journal: MemoryDisk::new().open().expect("an empty disk").0,
             snapshots_dir: tempfile::tempdir().expect("a directory"),
             plans: Plans::default(),
@@ -164,11 +167,7 @@ impl World {
             let shard = submission.shard;
             let pending: Vec<Pending<'_>> = submission.pending().collect();
             self.journal.append(&pending).expect("no fault was injected");
-            self.cores[shard].begin_turn(self.now);
-            self.cores[shard].durable(submission.upto);
-            if let Some(submission) = self.cores[shard].close_turn() {
-                self.in_flight.push(submission);
-            }
+            self.step(shard, |core| core.durable(submission.upto));
         }
         self.pass_messages();
     }
@@ -176,13 +175,14 @@ impl World {
     fn pass_messages(&mut self) {
         for shard in 0..self.cores.len() {
             while let Some((to, message)) = self.cores[shard].take_outgoing() {
-                self.cores[to].begin_turn(self.now);
-                self.cores[to].hear(message);
-                if let Some(submission) = self.cores[to].close_turn() {
-                    self.in_flight.push(submission);
-                }
+                self.step(to, |core| core.hear(message));
             }
         }
+    }
+
+    fn step(&mut self, shard: usize, step: impl FnOnce(&mut Core)) {
+        let fall = self.attempt(shard, step).err();
+        assert!(fall.is_none() || self.falls_are_expected, "{fall:?}");
     }
 
     /// Lets time pass, tick by tick, with everything that follows.

@@ -415,9 +415,13 @@ pub struct SimulateArgs {
     /// How many seeds, one after the other.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seeds: u64,
-    /// Small things that happen in each run: a request, a turn, a flush, a crash.
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    /// Small things that happen in each run: a request, a turn, a flush, a crash. Many short runs
+    /// show more than a few long ones, in which all is sold and most is refused.
+    #[arg(long, value_name = "N", default_value_t = 6_000)]
     pub steps: u64,
+    /// Say what each run was like, not only all together.
+    #[arg(long)]
+    pub each: bool,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
@@ -12,7 +12,7 @@ use usher_loadgen::cli::{AuditArgs, Cli, Command, DiffArgs, MergeArgs, PlanArgs,
 use usher_loadgen::result::{self, RunResult};
 use usher_loadgen::run::{self, RunPlan};
 use usher_loadgen::{plan, report, slo};
-use usher_simulate::Config;
+use usher_simulate::{Config, Summary};
 
 /// Everything is as it should be.
 const FINE: u8 = 0;
@@ -66,13 +66,14 @@ fn execute(command: Command) -> anyhow::Result<u8> {
 fn simulate(args: &SimulateArgs) -> anyhow::Result<u8> {
     // What panics in a simulation is told with its last steps; its backtrace would only drown them.
     std::panic::set_hook(Box::new(|_| {}));
-    let (mut commands, mut crashes, started) = (0, 0, Instant::now());
+    let (mut sum, started, cpu_before) = (Summary::default(), Instant::now(), cpu_time());
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         match usher_simulate::simulate(&Config { seed, steps: args.steps }) {
             Ok(summary) => {
-                commands += summary.commands;
-                crashes += summary.crashes;
-                print(&format!("seed {seed}: {summary}\n"))?;
+                sum.add(&summary);
+                if args.each {
+                    print(&format!("seed {seed}: {summary}\n"))?;
+                }
             }
             Err(failure) => {
                 print(&format!("{}\n\n{failure}\n", failure.words.join("\n")))?;
@@ -80,9 +81,24 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<u8> {
             }
         }
     }
-    let per_second = commands as f64 / started.elapsed().as_secs_f64();
-    print(&format!("{commands} commands, {crashes} crashes, {per_second:.0} commands/s\n"))?;
+    let per_second = |took: Duration| sum.commands as f64 / took.as_secs_f64();
+    print(&format!(
+        "{} seeds: {sum}\n{:.0} commands/s",
+        args.seeds,
+        per_second(started.elapsed())
+    ))?;
+    // A simulation has one thread, so that what others do on the same core can be left out.
+    if let (Some(before), Some(after)) = (cpu_before, cpu_time()) {
+        print(&format!(", {:.0} commands per second of CPU time", per_second(after - before)))?;
+    }
+    print("\n")?;
     Ok(FINE)
+}
+
+/// The time that this thread was on a CPU so far, where the system tells.
+fn cpu_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 fn make_run(plan: RunPlan) -> anyhow::Result<u8> {

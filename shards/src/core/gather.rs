@@ -134,7 +134,13 @@ impl Core {
     fn unconfirmed(&self, inventory: &Inventory) -> Option<Vec<Effect>> {
         match inventory.goods() {
             Goods::Stock(segment) => {
-                (!segment.open_loans.is_empty()).then(|| inventory.unfinished())
+                let loans = segment.open_loans.iter();
+                let send = |(&(borrower, number), &quantity)| Effect::SendLoan {
+                    borrower,
+                    number,
+                    quantity,
+                };
+                (!segment.open_loans.is_empty()).then(|| loans.map(send).collect())
             }
             Goods::Nothing | Goods::Seats(_) => {
                 inventory.show().filter(|show| !show.pools.is_empty())?;

@@ -42,11 +42,8 @@ impl Auditor {
         replayed: bool,
         now: u64,
     ) -> Result<(), String> {
-        let was_used = |name, index| {
-            self.promises.get(name).is_some_and(|promise: &Promise| promise.used.contains(index))
-        };
-        if let (Wanted::Enter { hold: name, index }, false) = (&asked.wanted, replayed)
-            && was_used(name, index)
+        if let (&Wanted::Enter { hold: name, index }, false) = (&asked.wanted, replayed)
+            && !self.admitted.insert((name, index))
         {
             return Err(format!("ticket {index} of {name:?} let two people in"));
         }

@@ -117,6 +117,8 @@ pub(crate) struct Auditor {
     keys: BTreeMap<(u16, u64, u64), Granted>,
     ledger: Ledger,
     doubtful: Vec<Doubtful>,
+    /// Tickets that somebody came in with, by index.
+    admitted: BTreeSet<(HoldName, u8)>,
     panics: Panics,
     checks: u64,
 }
@@ -133,6 +135,7 @@ impl Auditor {
             keys: BTreeMap::new(),
             ledger: Ledger::default(),
             doubtful: Vec::new(),
+            admitted: BTreeSet::new(),
             panics: Panics::default(),
             checks: 0,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use usher_persistence::seal::Keyring;
-use usher_shards::{Compactor, Router};
+use usher_shards::{Compactor, OnFatal, Router};
 
 use crate::buyers::Feeds;
 use crate::config::Config;
@@ -51,4 +51,6 @@ pub struct App {
     pub rate: Option<Limiter>,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
+    /// Ends the process, so that its next start recovers from the disk.
+    pub on_fatal: OnFatal,
 }

@@ -12,9 +12,17 @@ use usher_wire::Contact;
 
 /// Seals a contact for its buyer.
 ///
+/// A key file that could not be written is as fatal as a journal that could not: what it holds is
+/// known only after opening it again, and until then no new buyer could order.
+///
 /// # Errors
-/// [`Code::Busy`] where too many new buyers wait, and a fault where the keys cannot be written.
+/// [`Code::DiskFull`] where there is no room for keys, [`Code::Busy`] where too many new buyers
+/// wait.
 pub async fn seal(app: &App, buyer: BuyerId, contact: &Contact) -> Result<Box<[u8]>, ApiError> {
+    if app.router.is_disk_full() {
+        return Err(ApiError::new(Code::DiskFull));
+    }
+    let refuse = |error| refuse(app, error);
     let (told, done) = oneshot::channel();
     // Whoever waited may have gone away; the key is there all the same.
     let tell = move |result| drop(told.send(result));
@@ -35,10 +43,11 @@ pub fn open(app: &App, buyer: BuyerId, sealed: &[u8]) -> Option<Contact> {
     serde_json::from_slice(&text).ok()
 }
 
-fn refuse(error: KeyError) -> ApiError {
+fn refuse(app: &App, error: KeyError) -> ApiError {
     match error {
         KeyError::Busy => ApiError::new(Code::Busy).detail("too many new buyers at once"),
         KeyError::Disk(_) | KeyError::Damaged { .. } | KeyError::InUse(_) | KeyError::Failed => {
+            (app.on_fatal)("buyers' keys cannot be written");
             ApiError::internal(error)
         }
     }

@@ -48,7 +48,11 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         tracing::warn!(bytes = found.cut_bytes, "cut an unfinished group of keys; none was used");
     }
     let plans = Arc::new(Plans::open(data.root())?);
-    let mut runtime = start_shards(&config, &data, plans.clone())?;
+    let on_fatal: OnFatal = Arc::new(|reason: &str| {
+        tracing::error!(reason, "nothing can be acknowledged any more: exiting");
+        std::process::exit(EXIT_FATAL);
+    });
+    let mut runtime = start_shards(&config, &data, plans.clone(), on_fatal.clone())?;
     let sandbox = start_sandbox(&config, &secrets)?;
     let provider: Arc<dyn PaymentProvider> = match &sandbox {
         Some(sandbox) => sandbox.clone(),
@@ -72,12 +76,18 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         rate: config.http.rate_limit_per_second.map(Limiter::new),
         metrics,
         secrets,
+        on_fatal,
         config,
     };
     Ok(Opened { app: Arc::new(app), runtime })
 }
 
-fn start_shards(config: &Config, data: &DataDir, plans: Arc<Plans>) -> anyhow::Result<Runtime> {
+fn start_shards(
+    config: &Config,
+    data: &DataDir,
+    plans: Arc<Plans>,
+    on_fatal: OnFatal,
+) -> anyhow::Result<Runtime> {
     let cache_bytes = config.journal.cache_bytes;
     let options = SledOptions { dir: data.journal(), cache_bytes };
     let (journal, found) = SledJournal::open(options).context("open the journal")?;
@@ -102,10 +112,6 @@ fn start_shards(config: &Config, data: &DataDir, plans: Arc<Plans>) -> anyhow::R
             generations_kept: config.journal.keep_generations,
         },
     };
-    let on_fatal: OnFatal = Arc::new(|reason: &str| {
-        tracing::error!(reason, "nothing can be acknowledged any more: exiting");
-        std::process::exit(EXIT_FATAL);
-    });
     let runtime = Runtime::start(runtime_config, storage, on_fatal).context("recover")?;
     log_recovery(&runtime);
     Ok(runtime)

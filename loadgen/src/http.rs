@@ -177,9 +177,10 @@ impl Client {
         loop {
             tries += 1;
             let drop_after = inner.drop_after(tries);
+            let tried = Instant::now();
             let result = inner.attempt(request, drop_after).await;
             let status = result.as_ref().map_or(0, |reply| reply.status);
-            inner.meter.answer(step, status, tries > 1);
+            inner.meter.answer(step, tried, status, tries > 1);
             let retry_after = match &result {
                 Ok(reply) if !asks_for_retry(reply.status) => {
                     return Outcome::Answered(result.expect("it is an answer"));

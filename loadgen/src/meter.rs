@@ -14,6 +14,8 @@ use hdrhistogram::Histogram;
 
 /// The longest latency that is told apart from longer ones.
 pub const LATENCY_US_MAX: u64 = 600_000_000;
+/// What ended as wanted within this time counts as prompt.
+pub const PROMPT_US_MAX: u64 = 500_000;
 /// How many faulty answers are kept to be shown.
 const SAMPLES_MAX: usize = 20;
 
@@ -125,6 +127,8 @@ pub struct StepMeter {
     pub latency: Histogram<u64>,
     /// Steps that ended as wanted.
     pub done: u64,
+    /// Those of them that took at most [`PROMPT_US_MAX`]: the goodput.
+    pub prompt: u64,
     /// Steps that were refused.
     pub refused: u64,
     /// Steps that failed.
@@ -135,6 +139,8 @@ pub struct StepMeter {
     pub answers: BTreeMap<u16, u64>,
     /// Refusals by status and code.
     pub refusals: BTreeMap<(u16, String), u64>,
+    /// How long a try took that was turned away with 429 or 503, in microseconds.
+    pub turned_away: Histogram<u64>,
 }
 
 /// What was measured in one second.
@@ -241,20 +247,27 @@ impl Meter {
         let meter = measured.steps.entry(step).or_insert_with(StepMeter::new);
         meter.latency.saturating_record(latency_us);
         match ending {
-            Ending::Done => meter.done += 1,
+            Ending::Done => {
+                meter.done += 1;
+                meter.prompt += u64::from(latency_us <= PROMPT_US_MAX);
+            }
             Ending::Refused => meter.refused += 1,
             Ending::Failed => meter.failed += 1,
         }
     }
 
-    /// An HTTP answer came, or (status 0) did not come.
-    pub fn answer(&self, step: Step, status: u16, is_retry: bool) {
+    /// An HTTP answer to what was tried at `since` came, or (status 0) did not come.
+    pub fn answer(&self, step: Step, since: Instant, status: u16, is_retry: bool) {
+        let now = Instant::now();
         let mut measured = self.measured.borrow_mut();
-        let second = self.second(&mut measured, Instant::now());
+        let second = self.second(&mut measured, now);
         *second.answers.entry(status).or_default() += 1;
         let meter = measured.steps.entry(step).or_insert_with(StepMeter::new);
         *meter.answers.entry(status).or_default() += 1;
         meter.retries += u64::from(is_retry);
+        if matches!(status, 429 | 503) {
+            meter.turned_away.saturating_record(us_between(since, now));
+        }
     }
 
     /// Why a step was refused.
@@ -317,11 +330,13 @@ impl StepMeter {
         Self {
             latency: latency_histogram(3),
             done: 0,
+            prompt: 0,
             refused: 0,
             failed: 0,
             retries: 0,
             answers: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            turned_away: latency_histogram(3),
         }
     }
 }
@@ -351,13 +366,18 @@ mod tests {
         let start = Instant::now() - Duration::from_secs(3);
         let meter = Meter::new(start);
         meter.step(Step::Hold, start, Ending::Done);
+        meter.step(Step::Hold, Instant::now(), Ending::Done);
         meter.step(Step::Journey, start, Ending::Done);
-        meter.answer(Step::Hold, 201, false);
+        meter.answer(Step::Hold, start, 201, false);
+        meter.answer(Step::Hold, start, 503, false);
         meter.sold(2);
         let measured = meter.finish();
         assert!(measured.steps[&Step::Hold].latency.max() >= 2_990_000);
         assert_eq!(measured.seconds.len(), 4, "empty seconds are there too");
-        assert_eq!(measured.seconds[3].latency.len(), 1, "a journey is not a request");
+        assert_eq!(measured.seconds[3].latency.len(), 2, "a journey is not a request");
+        let hold = &measured.steps[&Step::Hold];
+        assert_eq!((hold.done, hold.prompt), (2, 1), "what took three seconds was not prompt");
+        assert_eq!((hold.turned_away.len(), hold.turned_away.max() >= 2_990_000), (1, true));
         assert_eq!((measured.seconds[3].sold, measured.seconds[3].answers[&201]), (2, 1));
     }
 }

@@ -78,11 +78,14 @@ pub struct RunResult {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepResult {
     /// Ended as wanted.
     pub done: u64,
+    /// Those of them that took at most half a second.
+    #[serde(default)]
+    pub prompt: u64,
     /// Refused for a reason of the sale.
     pub refused: u64,
     /// Without a usable answer.
@@ -95,6 +98,9 @@ pub struct StepResult {
     pub refusals: BTreeMap<String, u64>,
     /// Latency, from the moment it was wanted.
     pub latency: Latency,
+    /// Latency of tries that were turned away with 429 or 503.
+    #[serde(default)]
+    pub turned_away: Latency,
 }
 
 /// How the generator kept its own schedule.
@@ -126,6 +132,13 @@ pub struct SecondResult {
 /// A histogram of microseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency(pub Histogram<u64>);
+
+/// Nothing was measured.
+impl Default for Latency {
+    fn default() -> Self {
+        Self(latency_histogram(3))
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -356,6 +369,7 @@ impl From<StepMeter> for StepResult {
         let refusals = meter.refusals.into_iter();
         Self {
             done: meter.done,
+            prompt: meter.prompt,
             refused: meter.refused,
             failed: meter.failed,
             retries: meter.retries,
@@ -364,6 +378,7 @@ impl From<StepMeter> for StepResult {
                 .map(|((status, code), count)| (format!("{status} {code}"), count))
                 .collect(),
             latency: Latency(meter.latency),
+            turned_away: Latency(meter.turned_away),
         }
     }
 }

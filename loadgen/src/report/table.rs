@@ -42,9 +42,8 @@ fn all_requests(result: &RunResult) -> StepResult {
         refused: counts.refused,
         failed: counts.failed,
         retries: counts.retries,
-        answers: std::collections::BTreeMap::new(),
-        refusals: std::collections::BTreeMap::new(),
         latency: Latency(result.all.0.clone()),
+        ..StepResult::default()
     }
 }
 

@@ -53,7 +53,7 @@ fn add(merged: &mut RunResult, part: RunResult) {
     merged.connections += part.connections;
     add_latency(&mut merged.all, &part.all);
     for (step, from) in part.steps {
-        add_step(merged.steps.entry(step).or_insert_with(StepResult::empty), from);
+        add_step(merged.steps.entry(step).or_default(), from);
     }
     add_counts(&mut merged.journeys, part.journeys);
     match (&mut merged.schedule, part.schedule) {
@@ -89,12 +89,14 @@ fn add(merged: &mut RunResult, part: RunResult) {
 
 fn add_step(into: &mut StepResult, from: StepResult) {
     into.done += from.done;
+    into.prompt += from.prompt;
     into.refused += from.refused;
     into.failed += from.failed;
     into.retries += from.retries;
     add_counts(&mut into.answers, from.answers);
     add_counts(&mut into.refusals, from.refusals);
     add_latency(&mut into.latency, &from.latency);
+    add_latency(&mut into.turned_away, &from.turned_away);
 }
 
 fn add_latency(into: &mut Latency, from: &Latency) {
@@ -106,20 +108,6 @@ fn add_latency(into: &mut Latency, from: &Latency) {
 fn add_counts<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
     for (key, count) in from {
         *into.entry(key).or_default() += count;
-    }
-}
-
-impl StepResult {
-    fn empty() -> Self {
-        Self {
-            done: 0,
-            refused: 0,
-            failed: 0,
-            retries: 0,
-            answers: BTreeMap::new(),
-            refusals: BTreeMap::new(),
-            latency: Latency(crate::meter::latency_histogram(3)),
-        }
     }
 }
 

@@ -14,11 +14,11 @@ pub(crate) fn result(started_s: u64, holds_ms: &[u64], sold: u64) -> RunResult {
     for ms in holds_ms {
         let since = begun.checked_sub(Duration::from_millis(*ms)).expect("the machine is older");
         meter.step(Step::Hold, since, Ending::Done);
-        meter.answer(Step::Hold, 201, false);
+        meter.answer(Step::Hold, since, 201, false);
     }
     meter.step(Step::Order, Instant::now(), Ending::Failed);
-    meter.answer(Step::Order, 0, false);
-    meter.answer(Step::Order, 503, true);
+    meter.answer(Step::Order, begun, 0, false);
+    meter.answer(Step::Order, begun, 503, true);
     meter.refusal(Step::Hold, 409, "SOLD_OUT");
     meter.sold(sold);
     meter.arrival(begun);
@@ -55,9 +55,12 @@ fn a_result_survives_its_json_with_whole_histograms() {
 fn merged_quantiles_are_those_of_all_requests() {
     let slow = vec![400; 10];
     let fast = vec![1; 90];
-    let merged = merge(vec![result(103, &slow, 4), result(100, &fast, 5)]).expect("one run");
+    let parts = vec![result(103, &slow, 4), result(100, &fast, 5)];
+    let prompt: u64 = parts.iter().map(|part| part.steps[&Step::Hold].prompt).sum();
+    let merged = merge(parts).expect("one run");
     let hold = &merged.steps[&Step::Hold];
-    assert_eq!(hold.latency.count(), 100);
+    assert_eq!((hold.latency.count(), hold.prompt), (100, prompt));
+    assert_eq!(merged.steps[&Step::Order].turned_away.count(), 2);
     assert!(hold.latency.quantile_us(0.90) < 10_000);
     assert!(hold.latency.quantile_us(0.91) > 390_000);
     assert_eq!((merged.sold, merged.generators, merged.connections), (9, 2, 6));

@@ -38,13 +38,13 @@ async fn connection(world: &World, last: &mut Option<String>) -> Result<(), ()> 
     let (status, mut stream) = match world.api.client().stream(&request).await {
         Ok(answer) => answer,
         Err(reason) => {
-            world.meter.answer(Step::Stream, 0, false);
+            world.meter.answer(Step::Stream, since, 0, false);
             world.meter.step(Step::Stream, since, Ending::Failed);
             world.meter.sample(|| format!("stream: {reason}"));
             return Err(());
         }
     };
-    world.meter.answer(Step::Stream, status, false);
+    world.meter.answer(Step::Stream, since, status, false);
     if status != 200 {
         world.meter.step(Step::Stream, since, Ending::Failed);
         return Err(());

@@ -80,7 +80,11 @@ pub const SETTINGS: &[Setting] = &[
     open("body_admin_bytes_max", "4000000", "Largest other request of an organiser, in bytes"),
     open("body_bytes_max", "65536", "Largest request of a buyer, in bytes"),
     open("request_seconds_max", "10", "How long a request waits for its owner before 504"),
-    open("client_seconds_max", "5", "How long a client may take to send its request's head"),
+    open(
+        "client_seconds_max",
+        "5",
+        "How long a client may take for a request's head, and for a body that comes below 4 KiB/s",
+    ),
     open("keep_alive_seconds", "75", "How long an idle connection is kept"),
     open("shutdown_seconds_max", "30", "How long requests may take to finish after SIGTERM"),
     open(
@@ -98,7 +102,7 @@ pub const SETTINGS: &[Setting] = &[
     open("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
     open(
         "log_level",
-        "info,actix_server=warn",
+        "info,actix_server=warn,actix_http::h1=off",
         "`error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,usher_shards=debug`",
     ),
     open("sandbox_enabled", "true", "Whether payments go to the built-in sandbox provider"),

@@ -1,21 +1,37 @@
-//! Bodies: bounded, unpacked, and with a pointer to what is wrong in them.
+//! Bodies: bounded in size and time, unpacked, and with a pointer to what is wrong in them.
 //!
 //! `Body<T>` is what handlers take instead of actix-web's `Json`: the limit belongs to the route
 //! and counts unpacked bytes, so that a small gzip cannot become a large one here, and a fault
 //! names the field by its JSON pointer.
 
 use super::problem::{ApiError, Code};
+use crate::app::App;
 use actix_web::dev::{Decompress, Payload};
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The limit of a route where it has none of its own, in bytes.
 pub const BYTES_MAX_DEFAULT: usize = 65_536;
+
+/// A body must come at least this fast, once a client has had its first seconds: or a few clients
+/// who send a byte now and then could keep all connections for ever.
+const BYTES_PER_SECOND_MIN: u64 = 4_096;
+/// Those first seconds where there is no server that says.
+const FIRST_SECONDS_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Packed bodies are unpacked in pieces of so many bytes. A piece is unpacked whole before its size
+/// is seen, and deflate makes up to a thousand bytes of one; other packings make far more, and are
+/// not taken.
+const PACKED_PIECE_BYTES: usize = 1_024;
 
 /// How large a body may be; put on a scope or resource with `app_data`.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +94,18 @@ fn read(
     payload: &mut Payload,
 ) -> impl Future<Output = Result<Bytes, ApiError>> + 'static {
     let bytes_max = request.app_data::<BytesMax>().map_or(BYTES_MAX_DEFAULT, |max| max.0);
+    let app = request.app_data::<Data<App>>();
+    let patience = app.map_or(FIRST_SECONDS_DEFAULT, |app| app.config.http.client_timeout);
     let checked = check_type(request).and_then(|()| check_length(request.headers(), bytes_max));
-    let payload = checked.map(|()| Decompress::from_headers(payload.take(), request.headers()));
+    let payload = checked.and_then(|()| unpacked(payload.take(), request.headers()));
     async move {
         let mut payload = payload?;
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
+        let begun = Instant::now();
+        loop {
+            let earned = Duration::from_secs(bytes.len() as u64 / BYTES_PER_SECOND_MIN);
+            let next = timeout_at(begun + patience + earned, payload.next()).await;
+            let Some(chunk) = next.map_err(|_| ApiError::new(Code::TooSlow))? else { break };
             let chunk = chunk.map_err(|error| {
                 ApiError::new(Code::BadRequest).detail(format!("the body broke off: {error}"))
             })?;
@@ -94,6 +116,34 @@ fn read(
         }
         Ok(bytes.freeze())
     }
+}
+
+/// The body without its packing.
+fn unpacked(
+    payload: Payload,
+    headers: &HeaderMap,
+) -> Result<Decompress<LocalBoxStream<'static, Result<Bytes, PayloadError>>>, ApiError> {
+    let packing = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    let piece_bytes = match packing.as_deref() {
+        None | Some(b"identity") => usize::MAX,
+        Some(b"gzip" | b"deflate") => PACKED_PIECE_BYTES,
+        Some(_) => {
+            let words = "a body may be packed with gzip or deflate, or not at all";
+            return Err(ApiError::new(Code::UnsupportedMediaType).detail(words));
+        }
+    };
+    let pieces = payload.flat_map(move |chunk| stream::iter(pieces(chunk, piece_bytes)));
+    Ok(Decompress::from_headers(pieces.boxed_local(), headers))
+}
+
+fn pieces(
+    chunk: Result<Bytes, PayloadError>,
+    piece_bytes: usize,
+) -> Vec<Result<Bytes, PayloadError>> {
+    let Ok(bytes) = chunk else { return vec![chunk] };
+    let starts = (0..bytes.len()).step_by(piece_bytes);
+    let piece = |at: usize| bytes.slice(at..at.saturating_add(piece_bytes).min(bytes.len()));
+    starts.map(|at| Ok(piece(at))).collect()
 }
 
 fn check_type(request: &HttpRequest) -> Result<(), ApiError> {
@@ -199,6 +249,19 @@ mod tests {
             Code::InvalidField,
             Some("/stock/x"),
         );
+    }
+
+    #[test]
+    fn pieces_are_the_whole_in_order() {
+        let whole: Vec<u8> = (0..=255).collect();
+        for (piece_bytes, count) in [(1, 256), (100, 3), (256, 1), (usize::MAX, 1)] {
+            let pieces = pieces(Ok(whole.clone().into()), piece_bytes);
+            assert_eq!(pieces.len(), count);
+            let pieces: Vec<_> = pieces.into_iter().map(|piece| piece.expect("bytes")).collect();
+            assert!(pieces.iter().all(|piece| piece.len() <= piece_bytes));
+            assert_eq!(pieces.concat(), whole);
+        }
+        assert!(pieces(Err(PayloadError::Overflow), 1)[0].is_err(), "a fault is passed on");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use super::request_id;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use std::fmt;
 use usher_wire::{PROBLEM_MEDIA_TYPE, Problem, ProblemSeat};
@@ -87,6 +87,8 @@ codes! {
         "Partitions are numbered from 0 to 4095.";
     MethodNotAllowed 405 "METHOD_NOT_ALLOWED" "Not with this method"
         "There is something at this path, but it does not answer to this method.";
+    TooSlow 408 "TOO_SLOW" "The body came too slowly"
+        "The body did not come at the least speed that this server waits for. Nothing happened.";
     SeatUnavailable 409 "SEAT_UNAVAILABLE" "A seat is not available"
         "At least one of the seats is held, sold or not on sale; `seats` says which. None was taken. Read the seat map again and choose others.";
     SoldOut 409 "SOLD_OUT" "Sold out"
@@ -114,7 +116,7 @@ codes! {
     UriTooLong 414 "URI_TOO_LONG" "The path is too long"
         "Path and query together are longer than this server takes.";
     UnsupportedMediaType 415 "UNSUPPORTED_MEDIA_TYPE" "Not this media type"
-        "Send `Content-Type: application/json`.";
+        "Send `Content-Type: application/json`, packed with gzip, deflate, or not at all.";
     LimitPerUser 422 "LIMIT_PER_USER" "More than one user may have"
         "With this, the user would have more seats or tickets than the show allows; `remaining` says how many more there may be.";
     TooManyHolds 422 "TOO_MANY_HOLDS" "Too many holds at once"
@@ -301,6 +303,10 @@ impl ResponseError for ApiError {
         }
         if self.0.code == Code::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.0.code == Code::TooSlow {
+            // The rest of the body is not waited for.
+            response.insert_header((CONNECTION, "close"));
         }
         response.body(serde_json::to_vec(&problem).expect("a problem is plain data"))
     }

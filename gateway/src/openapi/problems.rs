@@ -141,7 +141,8 @@ fn codes(path: &str, method: &HttpMethod, operation: &Operation) -> BTreeMap<u16
         codes.push(C::RateLimited);
     }
     if operation.request_body.is_some() {
-        codes.extend([C::NotJson, C::InvalidField, C::TooLarge, C::UnsupportedMediaType]);
+        codes.extend([C::NotJson, C::InvalidField, C::TooSlow]);
+        codes.extend([C::TooLarge, C::UnsupportedMediaType]);
     }
     for parameter in operation.parameters.iter().flatten() {
         if let RefOr::T(parameter) = parameter {

@@ -75,6 +75,12 @@ fn a_small_body_that_unpacks_to_a_large_one_is_refused() {
     let headers = [JSON, ("Content-Encoding", "gzip")];
     let response = request(server.public, "POST", "/api/v1/checkins", &headers, &packed);
     check(&response, 413, "TOO_LARGE");
+    // What unpacks without a bound on a piece is not unpacked at all.
+    for packing in ["br", "zstd", "gzip, gzip"] {
+        let headers = [JSON, ("Content-Encoding", packing)];
+        let response = request(server.public, "POST", "/api/v1/checkins", &headers, &packed);
+        check(&response, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
 }
 
 #[test]

@@ -293,6 +293,32 @@ async fn bytes_that_are_no_request_leave_others_served() {
 }
 
 #[actix_web::test]
+async fn a_body_that_trickles_in_is_not_waited_for() {
+    let shop = Shop::open_with(&["--client-seconds-max", "1"]);
+    let address = shop.url.strip_prefix("http://").expect("plain HTTP");
+    let mut socket = tokio::net::TcpStream::connect(address).await.expect("connected");
+    let head = "POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Content-Length: 1000\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.expect("sent");
+    let (mut reading, mut writing) = socket.split();
+    let trickle = async {
+        while writing.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    let wait = std::time::Duration::from_secs(15);
+    let read = tokio::time::timeout(wait, reading.read_to_end(&mut answer));
+    tokio::select! {
+        read = read => drop(read.expect("the shop hangs up in time")),
+        () = trickle => unreachable!("it never ends"),
+    }
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 408") && text.contains("TOO_SLOW"), "{text}");
+}
+
+#[actix_web::test]
 async fn a_gate_that_sends_rubbish_is_told_so() {
     let shop = Shop::open();
     let long = "x".repeat(3_000);

@@ -112,8 +112,8 @@ impl Snapshots for FileSnapshots {
 
     fn newest(&self) -> Result<Newest, SnapshotError> {
         let mut skipped = Vec::new();
-        for (_, path) in self.files()? {
-            match FileReader::verify(&path) {
+        for (seq, path) in self.files()? {
+            match FileReader::verify(seq, &path) {
                 Ok(reader) => {
                     return Ok(Newest { snapshot: Some(Box::new(reader)), skipped });
                 }
@@ -129,7 +129,8 @@ impl Snapshots for FileSnapshots {
 
     fn list(&self) -> Result<Vec<SnapshotInfo>, SnapshotError> {
         let files = self.files()?;
-        Ok(files.iter().filter_map(|(_, path)| Ends::read(path).ok()).map(|e| e.info).collect())
+        let ends = files.iter().filter_map(|(seq, path)| Ends::read(*seq, path).ok());
+        Ok(ends.map(|ends| ends.info).collect())
     }
 
     fn covered_seq(&self) -> Result<u64, SnapshotError> {
@@ -222,7 +223,9 @@ struct Ends {
 }
 
 impl Ends {
-    fn read(path: &Path) -> Result<Self, SnapshotError> {
+    /// `seq` is what the file covers by its name. A whole snapshot under the name of another would
+    /// have the journal let go that it still needs.
+    fn read(seq: u64, path: &Path) -> Result<Self, SnapshotError> {
         let mut file = File::open(path).at("open", path)?;
         let metadata = file.metadata().at("look at", path)?;
         let bytes = metadata.len();
@@ -232,6 +235,9 @@ impl Ends {
         let mut header = [0; HEADER_BYTES];
         file.read_exact(&mut header).at("read", path)?;
         let covers = parse_header(path, &header)?;
+        if covers.seq != seq {
+            return Err(damaged(path, "it is the snapshot of another sequence"));
+        }
         let mut trailer = [0; TRAILER_BYTES];
         file.seek(SeekFrom::End(-(TRAILER_BYTES as i64))).at("read", path)?;
         file.read_exact(&mut trailer).at("read", path)?;
@@ -267,8 +273,8 @@ struct FileReader {
 
 impl FileReader {
     /// Reads the whole file once: only one whose every byte is right is handed out.
-    fn verify(path: &Path) -> Result<Self, SnapshotError> {
-        let Ends { info, hash } = Ends::read(path)?;
+    fn verify(seq: u64, path: &Path) -> Result<Self, SnapshotError> {
+        let Ends { info, hash } = Ends::read(seq, path)?;
         let file = File::open(path).at("open", path)?;
         let mut input =
             Hashing { input: BufReader::with_capacity(BUFFER_BYTES, &file), hash: Xxh3::new() };

@@ -119,6 +119,18 @@ fn a_damaged_snapshot_does_not_push_out_a_whole_one() {
 }
 
 #[test]
+fn a_snapshot_under_the_name_of_another_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileSnapshots::open(dir.path(), 2).unwrap();
+    let older = write(&store, 10, &[(1, 1, b"s")]);
+    let newer = write(&store, 20, &[(1, 2, b"s")]);
+    fs::copy(&older.path, &newer.path).unwrap();
+    assert_eq!(read(&store), (10, vec![(1, 1, b"s".to_vec())], 1));
+    assert_eq!(store.covered_seq().unwrap(), 0, "there is one to fall back on, not two");
+    assert_eq!(store.list().unwrap(), [older]);
+}
+
+#[test]
 fn an_abandoned_or_interrupted_snapshot_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileSnapshots::open(dir.path(), 2).unwrap();

@@ -61,7 +61,7 @@ torture_hostile() {
   watched=$(cat "$work/watched.json")
   require "others are served: $watched" -- holds '[.reads, .writes]
     | map(del(.withoutRetryAfter) | keys) | add == ["200", "201"]' "$watched"
-  require "others are served as before: $watched" -- holds '.reads["200"].p99Ms < 1000' "$watched"
+  require "promptly, too: $watched" -- holds ".reads[\"200\"].p99Ms < $prompt_ms" "$watched"
   grown_mb=$(($(memory_mb) - before_mb))
   require "memory is bounded: it grew by $grown_mb MB" -- [ "$grown_mb" -lt 200 ]
   rush_ends
@@ -97,14 +97,14 @@ overload() {
 }
 
 torture_overload() {
-  local peak kept_up refused_us told least=$(pick 70 90)
+  local peak kept_up refused_us told least=$(pick 50 90)
   # The disk is the limit: it takes 8 writes every 50 ms.
   fresh --shards 1 --lane-buyers-capacity 8
   slow_flushes 50
   overload $(pick 4 20)
   require "at least $least% of the peak: $told" -- [ $((100 * kept_up)) -ge $((least * peak)) ]
   require "there are refusals: $told" -- [ "$refused_us" -gt 0 ]
-  require "refusals are fast: $told" -- [ "$refused_us" -lt 500000 ]
+  require "refusals are fast: $told" -- [ "$refused_us" -lt $((prompt_ms * 500)) ]
   accounts
   ok "three times the load, slowed disk: $told; audited"
   $long || return 0
@@ -126,7 +126,7 @@ torture_clock() {
     collect
     collected=$(cat "$work/collected.json")
     require "nobody paid too late: $collected" -- holds '.refunded == 0' "$collected"
-    require "a hold ends in spite of the clock" -- soon 8 EXPIRED state_of "$hold"
+    require "a hold ends in spite of the clock" -- soon 15 EXPIRED state_of "$hold"
     told+=" $hours h $(figure . "$collected"),"
   done
   rush_ends

@@ -23,6 +23,9 @@ require() {
 figure() { jq -c "$1" <<<"$2"; }
 holds() { [ "$(figure "$1" "$2")" = true ]; }
 
+# What counts as prompt, in milliseconds: the short form shares its processors with whoever builds.
+prompt_ms=$(pick 2000 1000)
+
 ok() { printf 'ok %s: %s\n' "$scenario" "$*"; }
 
 # soon SECONDS WANTED COMMAND…: waits until the command prints what is wanted.

@@ -39,6 +39,7 @@ pub(crate) enum Event<'a> {
     PartitionIsToMove { partition: u16, to: usize },
     DiskIsFull(bool),
     Network(Option<Disturbance>),
+    EverybodySleeps,
     Restarts { down_ms: u64, shards: usize },
 }
 
@@ -77,7 +78,7 @@ impl Hash for Event<'_> {
         std::mem::discriminant(self).hash(state);
         match *self {
             Self::Asks(id, asked) => (id, asked).hash(state),
-            Self::IsTurnedAway | Self::Dies(Died) => {}
+            Self::IsTurnedAway | Self::Dies(Died) | Self::EverybodySleeps => {}
             Self::GoesAway(id) => id.hash(state),
             Self::IsTold(id, told) => (id, told).hash(state),
             Self::RefundIsDue { slot, order, reference, amount } => {
@@ -110,6 +111,7 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Asks(id, asked) => write!(f, "#{id} asks {asked:?}"),
             Self::IsTurnedAway => write!(f, "somebody is turned away"),
+            Self::EverybodySleeps => write!(f, "everybody sleeps"),
             Self::GoesAway(None) => write!(f, "nobody goes away"),
             Self::GoesAway(Some(id)) => write!(f, "#{id} goes away"),
             Self::IsTold(id, told) => write!(f, "#{id} is told {told:?}"),

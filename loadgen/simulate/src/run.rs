@@ -161,6 +161,7 @@ impl Run {
             1_962..1_982 => self.the_network_is_disturbed(),
             1_982..1_990 if self.is_spared(Trouble::Panic) => {}
             1_982..1_990 => self.a_trap_is_set(),
+            1_990..1_992 => self.everybody_sleeps()?,
             _ if self.is_spared(Trouble::Crash) => {}
             _ => self.the_process_dies()?,
         }
@@ -405,6 +406,11 @@ impl Run {
             Some(seen) => self.auditor.look(&seen, self.world.latest),
             None => Ok(()),
         }
+    }
+
+    fn everybody_sleeps(&mut self) -> Result<(), String> {
+        self.history.note(&Event::EverybodySleeps);
+        self.come_to_rest()
     }
 
     /// Lets everything that waits happen, and looks once more: now nothing may be left undone.

@@ -43,6 +43,7 @@ use usher_engine::command::TicketNonces;
 use usher_engine::hash::FixedHashMap;
 use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
+use usher_engine::planted::planted;
 use usher_engine::wheel::{TimerId, Wheel};
 use usher_engine::{Cents, HoldNo, Inventory, InventoryId, PartitionId, Timestamp};
 
@@ -64,7 +65,7 @@ pub(crate) use publish::publish_recovered;
 pub use rebuild::Fall;
 pub use suspects::Suspect;
 pub use timers::TICK_MS;
-pub use trap::Moment;
+pub use trap::{Moment, SPRUNG};
 
 /// One partition as its owner keeps it, and as it travels between owners.
 #[derive(Debug)]
@@ -282,6 +283,9 @@ impl Core {
         self.finish_leaving();
         if self.batch.entries.is_empty() {
             return None;
+        }
+        if planted("records-swapped") && self.batch.entries.len() > 1 {
+            self.batch.entries.swap(0, 1);
         }
         self.batch.upto = self.recorded;
         self.submitted = self.recorded;

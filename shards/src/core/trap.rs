@@ -22,6 +22,9 @@ pub enum Moment {
     Answering,
 }
 
+/// What a trap says when it springs.
+pub const SPRUNG: &str = "a trap that was set for it";
+
 type Choose = dyn FnMut(InventoryId, &Command) -> Option<Moment> + Send;
 
 /// Which commands are to panic.
@@ -46,7 +49,7 @@ impl Trap {
     pub(super) fn pass(&mut self, moment: Moment) {
         if self.springs_at == Some(moment) {
             self.springs_at = None;
-            resume_unwind(Box::new("a trap that was set for it"));
+            resume_unwind(Box::new(SPRUNG));
         }
     }
 }

@@ -7,6 +7,9 @@ use super::{
 
 /// The stable number of "some of the seats are not available".
 const SEATS_TAKEN: u16 = 20;
+/// The stable numbers of "the hold has run out" and "the order has run out".
+const HOLD_OVER: u16 = 14;
+const ORDER_OVER: u16 = 17;
 /// The stable number of "this key was used with another request".
 const KEY_REUSED: u16 = 6;
 /// A request is answered under its key for at least so long, in milliseconds.
@@ -132,6 +135,7 @@ impl Auditor {
             ticketed: false,
             used: Default::default(),
             payments: Vec::new(),
+            over_before: None,
         });
         promise.kept_until = promise.kept_until.max(hold.deadline.unwrap_or(0));
         promise.ordered |= hold.order.is_some();
@@ -205,6 +209,14 @@ impl Auditor {
         {
             return Err(format!("key {key} with the same body was granted, and now refused"));
         }
+        if let (HOLD_OVER | ORDER_OVER, Wanted::Order { hold } | Wanted::Start { hold }) =
+            (number, &asked.wanted)
+            && let Some(promise) = self.promises.get(hold)
+            && now < promise.kept_until
+            && !promise.may_end
+        {
+            return Err(format!("{hold:?} was said to be over before its time: {promise:?}"));
+        }
         if number != SEATS_TAKEN {
             return Ok(());
         }
@@ -213,15 +225,15 @@ impl Auditor {
                 continue;
             }
             // Nobody is known to have it: then one of those who wait for an answer must have it.
-            let any = self.open.values().any(|o| matches!(o.asked.wanted, Wanted::AnySeats(_)));
-            let because_of: Vec<u64> = self
-                .open
-                .iter()
-                .filter(|(_, o)| matches!(&o.asked.wanted, Wanted::Seats(s) if s.contains(&seat)))
-                .map(|(id, _)| *id)
-                .collect();
-            if !any && !because_of.is_empty() {
-                self.doubtful.push(Doubtful { seat, at: refused.at, because_of });
+            let may_have_it = |open: &Open| match &open.asked.wanted {
+                Wanted::Seats(seats) => seats.contains(&seat),
+                Wanted::AnySeats(_) => true,
+                _ => false,
+            };
+            let waiting = self.open.iter().filter(|(_, open)| may_have_it(open));
+            let because_of: Vec<u64> = waiting.map(|(id, _)| *id).collect();
+            if !because_of.is_empty() {
+                self.doubtful.push(Doubtful { id, seat, at: refused.at, because_of });
             }
         }
         Ok(())
@@ -237,7 +249,17 @@ impl Auditor {
         now: u64,
     ) -> Result<(), String> {
         for doubtful in std::mem::take(&mut self.doubtful) {
-            let is_there = holds.iter().any(|hold| hold.seats.contains(&doubtful.seat));
+            // A hold that was seen to be over by then is no reason, unless money came for it.
+            let is_paid = |name: HoldName| {
+                let mut wanted = self.open.values().map(|open| &open.asked.wanted);
+                wanted.any(|wanted| matches!(wanted, Wanted::Pay { hold, .. } if *hold == name))
+            };
+            let was_over = |hold: &SeenHold| {
+                let seen = self.promises.get(&hold.name).and_then(|promise| promise.over_before);
+                let was_seen = seen.is_some_and(|next| next <= doubtful.id);
+                was_seen && !hold.owns() && !is_paid(hold.name)
+            };
+            let is_there = holds.iter().any(|h| h.seats.contains(&doubtful.seat) && !was_over(h));
             let all_lost = doubtful
                 .because_of
                 .iter()

@@ -25,6 +25,10 @@ impl Auditor {
             self.still_as_promised(hold, now)?;
             is_sound(hold)?;
             holds.insert(hold.name, hold);
+            if let Some(promise) = self.promises.get_mut(&hold.name) {
+                let seen = promise.over_before.unwrap_or(self.next);
+                promise.over_before = (!hold.owns()).then_some(seen);
+            }
         }
         self.nothing_is_missing(&holds, now)?;
         for seen in all {
@@ -48,6 +52,9 @@ impl Auditor {
         now: u64,
         given_back_ms: u64,
     ) -> Result<(), String> {
+        let holds: Vec<SeenHold> = all.iter().flat_map(|seen| seen.holds.clone()).collect();
+        self.refusals_had_reasons(&holds, now)?;
+        self.promises.values_mut().for_each(|promise| promise.over_before = None);
         self.look(all, now)?;
         for hold in all.iter().flat_map(|seen| &seen.holds) {
             let (Some(promise), Some(deadline)) = (self.promises.get(&hold.name), hold.deadline)
@@ -58,8 +65,6 @@ impl Auditor {
                 return Err(format!("{given_back_ms} ms were not given back: {hold:?}"));
             }
         }
-        let holds: Vec<SeenHold> = all.iter().flat_map(|seen| seen.holds.clone()).collect();
-        self.refusals_had_reasons(&holds, now)?;
         self.panics.forget();
         self.ledger.restarted();
         self.open.retain(|_, open| !open.is_lost);

@@ -54,6 +54,8 @@ struct Promise {
     used: BTreeSet<u8>,
     /// Money that is in the books.
     payments: Vec<Payment>,
+    /// It was seen to be over before this request was sent, and nothing was undone since.
+    over_before: Option<u64>,
 }
 
 /// What a key was used for.
@@ -81,6 +83,8 @@ struct Open {
 /// A refusal that rests on nothing but requests without an answer.
 #[derive(Debug, Clone)]
 struct Doubtful {
+    /// The request that was refused.
+    id: u64,
     seat: u32,
     /// When it was asked for.
     at: u64,

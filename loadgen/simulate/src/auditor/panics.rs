@@ -53,6 +53,7 @@ impl Auditor {
         for open in self.open.values_mut() {
             open.may_be_undone |= slots.contains(&open.asked.slot);
         }
+        self.promises.values_mut().for_each(|promise| promise.over_before = None);
     }
 
     /// Whether somebody may be told so.

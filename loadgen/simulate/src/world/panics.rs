@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use usher_engine::command::HoldRequest;
 use usher_engine::{Command, InventoryId};
 use usher_persistence::Journal as _;
-use usher_shards::core::{Core, Fall, Moment};
+use usher_shards::core::{Core, Fall, Moment, SPRUNG};
 use usher_shards::recovery::State;
 use usher_shards::writer::Submission;
 
@@ -131,7 +131,10 @@ impl World {
     pub(super) fn end_turn(&mut self, shard: usize, outcome: Outcome) -> Result<(), Died> {
         match outcome {
             Ok(submission) => self.in_flight.extend(submission),
-            Err(_fall) => {
+            Err(fall) => {
+                // A panic that nobody caused here is a fault of the shard, survived or not.
+                let is_ours = [SPRUNG, STUMBLES].contains(&&*fall.message);
+                assert!(is_ours, "shard {shard} panicked: {}", fall.message);
                 self.note_fall(shard);
                 self.rebuild_if_down(shard)?;
             }

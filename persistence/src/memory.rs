@@ -19,6 +19,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use usher_engine::planted::planted;
+
 use crate::frame::{self, Chain, FRAME_HEADER_BYTES, Record};
 use crate::journal::{
     Appended, BATCH_BYTES_MAX, Damage, Generation, GenerationInfo, Journal, JournalError,
@@ -204,8 +206,10 @@ impl MemoryJournal {
             disk.keep(batch);
         }
         match error {
-            Some(reason) => Err(JournalError::Injected(reason)),
-            None => {
+            Some(reason) if !planted("flush-error-swallowed") => {
+                Err(JournalError::Injected(reason))
+            }
+            Some(_) | None => {
                 disk.durable_seq = last_seq;
                 Ok(())
             }
@@ -246,7 +250,8 @@ impl Journal for MemoryJournal {
             return Ok(active.generation);
         }
         let generation = Generation(active.generation.0 + 1);
-        let start = self.chain.clone();
+        let is_forgotten = planted("generation-forgets-what-it-follows");
+        let start = if is_forgotten { Chain::genesis() } else { self.chain.clone() };
         disk.generations.push(Kept { generation, start, batches: Vec::new() });
         Ok(generation)
     }
@@ -330,7 +335,9 @@ impl Disk {
         let generations = u32::try_from(self.generations.len()).unwrap_or(u32::MAX);
         let mut report = RecoveryReport { generations, ..RecoveryReport::default() };
         let active = self.generations.last_mut().expect("opening made the first generation");
-        if let Some(torn) = active.batches.pop_if(|batch| batch.frames.len() < batch.bytes) {
+        let is_torn =
+            |batch: &mut Batch| batch.frames.len() < batch.bytes && !planted("torn-tail-kept");
+        if let Some(torn) = active.batches.pop_if(is_torn) {
             let first_seq = torn.first_seq;
             report.tail_cut = Some(TailCut { first_seq, chunks: 0, chunks_expected: 1 });
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use usher_engine::inventory::image::ImageError;
 use usher_engine::plan::{PlanId, SeatPlan};
+use usher_engine::planted::planted;
 use usher_engine::{Inventory, InventoryId, PartitionId, Timestamp};
 use usher_persistence::codec::{CodecError, PlanSource, decode_image, decode_record, encode_image};
 use usher_persistence::{
@@ -159,7 +160,9 @@ impl State {
             return Ok(());
         }
         let mut loaded = Partition::new(PartitionId(partition));
-        loaded.seq = section.partition_seq;
+        if !planted("snapshot-forgets-partition-seq") {
+            loaded.seq = section.partition_seq;
+        }
         for image in images(section.payload) {
             let image = image.ok_or(RecoveryError::SectionLength { partition })?;
             let image = decode_image(image, plans)
@@ -185,20 +188,20 @@ impl State {
         mut after: impl FnMut(&Inventory, &[usher_engine::Event]),
     ) -> Result<(u64, u64), RecoveryError> {
         let (mut records, mut bytes, mut failed) = (0, 0, None);
-        reader.read(
-            self.covers.seq + 1,
-            &mut |record| match self.apply(&record, plans, &mut after) {
-                Ok(()) => {
-                    records += 1;
-                    bytes += record.payload.len() as u64;
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
+        let is_late = planted("replay-starts-one-late") && self.covers.seq > 0;
+        let from_seq = self.covers.seq + 1 + u64::from(is_late);
+        let mut visit = |record: Record<'_>| match self.apply(&record, plans, &mut after) {
+            Ok(()) => {
+                records += 1;
+                bytes += record.payload.len() as u64;
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        };
+        reader.read(from_seq, &mut visit)?;
         failed.map_or(Ok((records, bytes)), Err)
     }
 

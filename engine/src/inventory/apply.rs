@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::id::{BuyerId, HoldNo};
 use crate::limits::{ENDED_HOLD_MEMORY_MS, ORDER_KEY_MEMORY_MS};
 use crate::plan::SeatIx;
+use crate::planted::planted;
 use crate::seats::SeatMap;
 use crate::show::{
     NewPool, OnSale, PausedBy, Pool, SaleMove, SegmentTerms, ShowChange, ShowRecord, Stage, Terms,
@@ -209,6 +210,9 @@ impl Inventory {
         assert_eq!(hold.status, HoldStatus::Active, "only active holds end");
         hold.status = status;
         hold.ends_at = hold.ends_at.min(at);
+        if status == HoldStatus::Expired && planted("forgotten-release-on-expiry") {
+            return;
+        }
         let (id, claim) = (hold.buyer, hold.claim.clone());
         self.move_units(no, &claim, Move::Release);
         let buyer = self.buyer_mut(id);
@@ -267,6 +271,7 @@ impl Inventory {
                 continue;
             }
             match &mut hold.order {
+                Some(_) if planted("extension-skips-orders") => {}
                 Some(order) => order.pay_by = order.pay_by.plus_ms(ms),
                 None => hold.ends_at = hold.ends_at.plus_ms(ms),
             }
@@ -303,7 +308,9 @@ impl Inventory {
                     Move::Sell => map.sell(seats),
                     Move::Unsell => map.unsell(seats),
                 }
-                self.changes.extend_from_slice(seats);
+                if !planted("changed-seats-not-shown") {
+                    self.changes.extend_from_slice(seats);
+                }
             }
             (Claim::Stock(quantity), Goods::Stock(segment)) => match to {
                 Move::Hold => segment.hold(*quantity),

@@ -4,6 +4,7 @@ use super::{Inventory, OrderStatus};
 use crate::command::CheckIn;
 use crate::decision::{Decision, Subject};
 use crate::event::Event;
+use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -22,7 +23,7 @@ impl Inventory {
             let refunded = order.status == OrderStatus::Refunded;
             return Decision::refuse(Refusal::TicketRevoked { refunded });
         }
-        match &ticket.scan {
+        match ticket.scan.as_ref().filter(|_| !planted("ticket-lets-two-in")) {
             None => Decision::done(
                 Event::CheckedIn {
                     order: no,

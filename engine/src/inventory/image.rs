@@ -5,6 +5,7 @@
 use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
 use crate::id::{BuyerId, HoldNo, InventoryId};
 use crate::plan::{SeatIx, SeatPlan};
+use crate::planted::planted;
 use crate::seats::{SeatMap, SeatStatus};
 use crate::show::{SeatRange, ShowRecord, Terms};
 use crate::stock::Segment;
@@ -83,6 +84,9 @@ impl Inventory {
     pub fn image(&self) -> Image {
         let mut holds: Vec<_> = self.holds.iter().map(|(no, hold)| (*no, hold.clone())).collect();
         holds.sort_unstable_by_key(|(no, _)| *no);
+        if planted("snapshot-forgets-held-seats") {
+            holds.retain(|(_, hold)| !(hold.keeps_units() && self.id.is_house()));
+        }
         let with_keys = self.buyers.iter().filter(|(_, buyer)| !buyer.keys.is_empty());
         let mut keys: Vec<_> = with_keys.map(|(id, buyer)| (*id, buyer.keys.clone())).collect();
         keys.sort_unstable_by_key(|(id, _)| *id);
@@ -126,9 +130,14 @@ impl Inventory {
         inventory.show = image.show.map(Box::new);
         inventory.next_hold = image.next_hold;
         inventory.ended = image.ended.into();
-        inventory.strays = image.strays;
+        if !planted("snapshot-forgets-strays") {
+            inventory.strays = image.strays;
+        }
         inventory.goods = restore_goods(image.goods)?;
         for (id, keys) in image.keys {
+            if planted("snapshot-forgets-keys") {
+                break;
+            }
             inventory.buyers.insert(id, Buyer { keys, ..Buyer::default() });
         }
         for (no, hold) in image.holds {
@@ -186,6 +195,9 @@ impl Inventory {
 fn restore_goods(goods: GoodsImage) -> Result<Goods, ImageError> {
     match goods {
         GoodsImage::Nothing => Ok(Goods::Nothing),
+        GoodsImage::Stock(segment) if planted("snapshot-forgets-loans-taken") => {
+            Ok(Goods::Stock(Segment { loans_taken: Default::default(), ..segment }))
+        }
         GoodsImage::Stock(segment) => Ok(Goods::Stock(segment)),
         GoodsImage::Seats { plan, blocked } => {
             let seat_count = plan.seat_count();

@@ -3,6 +3,7 @@
 use super::{Goods, Inventory};
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
+use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::show::SegmentTerms;
 
@@ -40,10 +41,11 @@ impl Inventory {
             return Decision::refuse(Refusal::WrongKind);
         };
         let confirm = Effect::ConfirmLoan { donor, number };
-        if segment.has_taken(donor, number) {
+        let is_forgotten = planted("loan-taken-twice");
+        if segment.has_taken(donor, number) && !is_forgotten {
             return Decision::replay(Subject::Show).with(confirm);
         }
-        if !segment.expects_loan(donor, number) {
+        if !segment.expects_loan(donor, number) && !is_forgotten {
             // An earlier one is still on its way; the donor repeats both.
             return Decision::replay(Subject::Show);
         }

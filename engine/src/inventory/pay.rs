@@ -11,6 +11,7 @@ use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
 use crate::id::{HoldNo, PaymentRef};
 use crate::limits::PAYMENTS_PER_ORDER_MAX;
+use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::seats::SeatStatus;
 use crate::time::Timestamp;
@@ -114,11 +115,11 @@ impl Inventory {
     ) -> Decision {
         let status = order.payment(&message.reference).map(|payment| payment.status);
         // Money that came before its order is on its way back already, and pays nothing.
-        let is_known = status.is_some_and(has_money);
+        let is_known = status.is_some_and(has_money) && !planted("repeated-callback-is-surplus");
         if is_known || self.stray_payment(&message.reference).is_some() {
             return noted(message);
         }
-        if message.amount != hold.total {
+        if message.amount != hold.total && !planted("wrong-amount-accepted") {
             return refund(message, RefundCause::WrongAmount);
         }
         match order.status {
@@ -128,10 +129,12 @@ impl Inventory {
                     Units::Short(short) if !message.stock_settled => {
                         super::hold::parked(short, hold.claim.units())
                     }
+                    Units::Gone if planted("refund-not-due-for-late-money") => noted(message),
                     Units::Short(_) | Units::Gone => refund(message, RefundCause::TooLate),
                 }
             }
             OrderStatus::Cancelled => refund(message, RefundCause::Cancelled),
+            OrderStatus::Ticketed if planted("second-payment-accepted") => noted(message),
             OrderStatus::Ticketed | OrderStatus::RefundPending | OrderStatus::Refunded => {
                 refund(message, RefundCause::Surplus)
             }

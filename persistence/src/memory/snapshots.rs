@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use usher_engine::planted::planted;
+
 use crate::snapshots::{
     Covers, KEEP_MIN, Newest, Section, Skipped, SnapshotError, SnapshotInfo, SnapshotReader,
     SnapshotWriter, Snapshots,
@@ -60,17 +62,25 @@ impl MemorySnapshots {
 impl Snapshots for MemorySnapshots {
     fn begin(&self, covers: Covers) -> Result<Box<dyn SnapshotWriter>, SnapshotError> {
         let kept = Kept { covers, sections: Vec::new(), is_damaged: false };
+        if planted("unfinished-snapshot-counts") {
+            self.lock().push(kept.clone());
+        }
         Ok(Box::new(Writer { store: self.clone(), kept }))
     }
 
     fn newest(&self) -> Result<Newest, SnapshotError> {
         let mut skipped = Vec::new();
-        for kept in self.lock().iter().rev() {
+        let all = self.lock();
+        for kept in all.iter().rev() {
             if kept.is_damaged {
                 skipped.push(Skipped { path: kept.info().path, reason: "damaged".into() });
                 continue;
             }
-            let reader = Reader { info: kept.info(), sections: kept.sections.clone() };
+            let mut info = kept.info();
+            if planted("replay-from-the-damaged-snapshot") {
+                info.covers = all.last().map_or(info.covers, |newest| newest.covers);
+            }
+            let reader = Reader { info, sections: kept.sections.clone() };
             return Ok(Newest { snapshot: Some(Box::new(reader)), skipped });
         }
         Ok(Newest { snapshot: None, skipped })
@@ -82,7 +92,9 @@ impl Snapshots for MemorySnapshots {
 
     fn covered_seq(&self) -> Result<u64, SnapshotError> {
         let kept = self.lock();
-        let oldest = kept.first().filter(|_| kept.len() >= KEEP_MIN);
+        let is_newest = planted("journal-cut-behind-newest-snapshot");
+        let oldest = if is_newest { kept.last() } else { kept.first() };
+        let oldest = oldest.filter(|_| kept.len() >= KEEP_MIN);
         Ok(oldest.map_or(0, |oldest| oldest.covers.seq))
     }
 }

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 use usher_engine::command::{CounterSale, PaymentMessage};
+use usher_engine::planted::planted;
 use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, InventoryId};
 use usher_engine::{Outcome, Refusal, Subject};
 
@@ -120,6 +121,9 @@ impl Core {
 
     pub(super) fn answer(&mut self, reply: ReplyTo, with: Reply) {
         if let Some(reply) = reply {
+            if matches!(with, Reply::Refused(_)) && planted("refusal-before-durable") {
+                return drop(reply.send(with));
+            }
             self.turn_releases.push(Release::Answer { reply, with });
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use usher_engine::inventory::Goods;
+use usher_engine::planted::planted;
 use usher_engine::{Command, Effect, Inventory, InventoryId, Timestamp};
 
 use super::Core;
@@ -140,12 +141,14 @@ impl Core {
                     number,
                     quantity,
                 };
-                (!segment.open_loans.is_empty()).then(|| loans.map(send).collect())
+                let is_open = !segment.open_loans.is_empty() && !planted("loan-not-sent-again");
+                is_open.then(|| loans.map(send).collect())
             }
             Goods::Nothing | Goods::Seats(_) => {
                 inventory.show().filter(|show| !show.pools.is_empty())?;
                 let view = self.around.directory.show(inventory.id().show)?;
-                (!view.segments_know_terms()).then(|| vec![Effect::TellSegments])
+                let know = view.segments_know_terms() || planted("terms-told-once");
+                (!know).then(|| vec![Effect::TellSegments])
             }
         }
     }

@@ -5,6 +5,7 @@
 //! waits.
 
 use tokio::sync::oneshot;
+use usher_engine::planted::planted;
 use usher_engine::{Command, Inventory, InventoryId, PartitionId};
 
 use super::{Core, Partition};
@@ -27,13 +28,18 @@ impl Core {
         self.partitions.insert(partition.id, partition);
         for id in ids {
             self.handle(id);
-            self.set_timers(id);
+            if !planted("timers-not-set-again") {
+                self.set_timers(id);
+            }
             self.resume(id);
         }
     }
 
     /// Gives live holds and unpaid orders back the time that a restart took from them.
     pub fn give_time(&mut self, ms: u64) {
+        if planted("time-not-given-back") {
+            return;
+        }
         let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
         let is_live =
             |inventory: &&Inventory| inventory.holds().any(|(_, hold)| hold.keeps_units());
@@ -57,6 +63,9 @@ impl Core {
             self.parked.keys().copied().filter(|parked| parked.partition() == id).collect();
         for inventory in parked {
             let waiting = self.take_parked(inventory).into_iter();
+            if planted("parked-lost-in-move") {
+                continue;
+            }
             queued.extend(waiting.map(|(command, reply)| {
                 let request = Request::Execute(command);
                 Envelope { inventory, request, reply }
@@ -83,7 +92,9 @@ impl Core {
             let handover = Handover { partition, queued, done };
             self.outgoing.push_back((to, PeerMessage::Adopt(Box::new(handover))));
             // From here on requests go to the new owner; what overtakes the partition waits there.
-            self.around.routes.set_owner(id, to);
+            if !planted("route-not-updated") {
+                self.around.routes.set_owner(id, to);
+            }
         }
     }
 
@@ -98,6 +109,9 @@ impl Core {
         let _ = done.send(());
         // They stay in the shard's own queue until it is their turn: one of them may panic.
         for envelope in queued.into_iter().chain(mine).rev() {
+            if planted("requests-lost-in-move") {
+                continue;
+            }
             self.held_back.push_front(PeerMessage::Deliver(envelope));
         }
         self.hear_held_back();

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use usher_engine::limits::EXPIRY_SLICE_MAX;
+use usher_engine::planted::planted;
 use usher_engine::{Command, Event, HoldNo, InventoryId, Timestamp};
 
 use super::Core;
@@ -56,6 +57,9 @@ impl Core {
         {
             // Whoever owns the partition next sets its timers again; a full disk passes; and where
             // expiry panics, holds end as commands meet them.
+            if planted("timer-dropped-on-full-disk") {
+                return;
+            }
             let later = self.now.plus_ms(1_000);
             holds.iter().for_each(|&no| self.set_timer(id, no, Some(later)));
             if scheduled {
@@ -70,6 +74,9 @@ impl Core {
             self.execute(id, expire, None);
             // Those that were given more time meanwhile.
             for no in holds {
+                if planted("extended-hold-never-ends") {
+                    break;
+                }
                 let deadline = self.inventory(id).and_then(|inventory| inventory.deadline(no));
                 self.set_timer(id, no, deadline);
             }

@@ -43,8 +43,11 @@ impl Manifest {
         replace_file(&dir.join(NAME), &bytes)
     }
 
-    /// Reads whichever copy is whole. `Ok(None)` where the generation was never finished.
+    /// Reads whichever copy is whole and of the generation that the directory is named after.
+    /// `Ok(None)` where the generation was never finished.
     pub(crate) fn read(dir: &Path) -> Result<Result<Option<Self>, &'static str>, DiskError> {
+        let number = dir.file_name().and_then(|name| name.to_str()?.parse().ok()).map(Generation);
+        let is_other = |found: &Self| number.is_some_and(|number| number != found.generation);
         let mut answer = Ok(None);
         for name in [NAME, COPY_NAME] {
             let path = dir.join(name);
@@ -52,6 +55,9 @@ impl Manifest {
                 continue;
             }
             match Self::decode(&fs::read(&path).at("read", &path)?) {
+                Ok(manifest) if is_other(&manifest) => {
+                    answer = Err("it belongs to another generation");
+                }
                 Ok(manifest) => return Ok(Ok(Some(manifest))),
                 Err(reason) => answer = Err(reason),
             }
@@ -149,6 +155,19 @@ mod tests {
         assert_eq!(read(), Err("it is cut short"));
         fs::remove_file(dir.path().join(COPY_NAME)).unwrap();
         assert_eq!(read(), Err("it is cut short"));
+    }
+
+    #[test]
+    fn a_copy_of_another_generation_does_not_count() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = generation_dir(root.path(), Generation(7));
+        fs::create_dir(&dir).unwrap();
+        manifest().write(&dir).unwrap();
+        let other = Manifest { generation: Generation(6), ..manifest() }.encode();
+        fs::write(dir.join(NAME), &other).unwrap();
+        assert_eq!(Manifest::read(&dir).unwrap(), Ok(Some(manifest())));
+        fs::write(dir.join(COPY_NAME), &other).unwrap();
+        assert_eq!(Manifest::read(&dir).unwrap(), Err("it belongs to another generation"));
     }
 
     #[test]

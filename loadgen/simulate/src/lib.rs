@@ -10,9 +10,19 @@
 //! ```
 //!
 //! A step is one small thing: a request sent, a turn of one shard, a flush, a message between
-//! shards, time that passes, a snapshot, a crash. So a crash can fall between any two of them. The
-//! same seed gives the same run to the byte; [`Summary::history`] is the hash that says so. The
-//! shape is that of FoundationDB's simulation and of TigerBeetle's VOPR.
+//! shards, time that passes, a snapshot, a panic, a crash. So a crash can fall between any two of
+//! them. The same seed gives the same run to the byte; [`Summary::history`] is the hash that says
+//! so. The shape is that of FoundationDB's simulation and of TigerBeetle's VOPR.
+//!
+//! | what goes wrong | where |
+//! |---|---|
+//! | flushes, snapshots, starts, partitions that move, compactions cut short | `world.rs` |
+//! | messages between shards; what can happen to them, and what cannot | `world/network.rs` |
+//! | panics within a command and between two | `world/panics.rs` |
+//! | clocks that jump, or go too fast or too slowly; a full disk; clients that go away | `run.rs` |
+//! | buyers | `people.rs` |
+//! | money: late, twice, wrong, for another show or for none | `people/providers.rs` |
+//! | pauses, prices, limits, stock, the counter, a show that is off | `people/organisers.rs` |
 
 mod auditor;
 mod eyes;

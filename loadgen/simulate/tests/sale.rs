@@ -22,14 +22,16 @@ fn run(seed: u64, steps: u64) -> Summary {
 fn every_promise_holds_whatever_fails() {
     let from = from_env("USHER_SIMULATE_FROM", 1);
     let mut sum = Summary::default();
-    for seed in from..from + from_env("USHER_SIMULATE_SEEDS", SEEDS) {
+    let seeds = from_env("USHER_SIMULATE_SEEDS", SEEDS);
+    for seed in from..from + seeds {
         let summary = run(seed, STEPS);
         sum.add(&summary);
     }
     println!("{sum}");
-    // A simulation in which nothing happens proves nothing.
+    // A simulation in which nothing happens proves nothing. The rarest, that somebody hears of a
+    // quarantine, comes up in every other run.
     for (what, count) in sum.counts() {
-        assert!(count >= 10, "only {count} {what}");
+        assert!(count >= (seeds / 8).max(1), "only {count} {what}");
     }
 }
 

@@ -23,8 +23,8 @@ const SLO_MISSED: u8 = 2;
 /// The audit found a violation.
 const VIOLATED: u8 = 3;
 
-/// As in the server: a request makes some dozens of small allocations, many of which end on another thread: what this
-/// one is good at.
+/// As in the server: a request makes some dozens of small allocations, many of which end on another
+/// thread: what this one is good at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,9 +1,9 @@
 //! MessagePack as far as records and images need it: numbers, texts, bytes, arrays, nil.
 //!
-//! Each value has its shortest form. Nothing here goes through serde: a record is encoded with every
-//! acknowledged command and decoded with every start, and serde's layers were most of what that
-//! cost. Reading leaves the markers to `rmp`; it fails wherever the bytes are not what was asked
-//! for, and never reads beyond them. Writing cannot fail. The tests hold it against `rmp`.
+//! Each value has its shortest form. Nothing here goes through serde: a record is encoded with
+//! every acknowledged command and decoded with every start, and serde's layers were most of what
+//! that cost. Reading leaves the markers to `rmp`; it fails wherever the bytes are not what was
+//! asked for, and never reads beyond them. Writing cannot fail. The tests hold it against `rmp`.
 
 use rmp::decode::{read_array_len, read_bin_len, read_bool, read_int, read_str_len};
 

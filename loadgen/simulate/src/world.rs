@@ -309,12 +309,9 @@ impl World {
         self.around.directory.show(SHOW).map(|view| view.version())
     }
 
-    /// At rest, whether readers are shown what is, and segments know what the house said last.
+    /// At rest, whether readers are shown what is.
     pub(crate) fn tells_what_is(&self) -> Result<(), String> {
         let Some(view) = self.around.directory.show(SHOW) else { return Err("no show".into()) };
-        if !view.segments_know_terms() {
-            return Err("a segment never heard what the house said last".into());
-        }
         let house = self.inventory(InventoryId::house(SHOW)).expect("nothing moves at rest");
         match house.goods() {
             Goods::Seats(map) if map.packed_statuses() != view.seats.copy().bits => {

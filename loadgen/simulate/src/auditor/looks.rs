@@ -82,7 +82,7 @@ impl Auditor {
         for seen in all {
             let is_late = |hold: &&SeenHold| hold.deadline.is_some_and(|at| at + LATE_MS_MAX < now);
             if let Some(hold) = seen.holds.iter().find(is_late)
-                && !self.panics.is_expiry_quarantined(seen.slot)
+                && !self.panics.has_quarantined(seen.slot)
             {
                 return Err(format!("a hold never ends: {hold:?}"));
             }

@@ -194,7 +194,9 @@ impl Auditor {
         for seen in all {
             let SeenGoods::Stock { base, .. } = seen.goods else { continue };
             given += base;
-            if seen.terms_version != house.terms_version {
+            // What panicked over the news twice does not hear them any more.
+            let may_be_deaf = self.panics.has_quarantined(seen.slot);
+            if seen.terms_version != house.terms_version && !may_be_deaf {
                 return Err(format!(
                     "slot {} sells on terms {}, the house on {}",
                     seen.slot, seen.terms_version, house.terms_version

@@ -19,7 +19,7 @@ impl Panics {
     }
 
     /// Whether expiry may be quarantined in a slot: there holds end as commands meet them.
-    pub(super) fn is_expiry_quarantined(&self, slot: u16) -> bool {
+    pub(super) fn has_quarantined(&self, slot: u16) -> bool {
         self.0.iter().any(|((_, at, _), panics)| *at == slot && *panics >= PANICS_MAX)
     }
 

@@ -7,6 +7,7 @@
 
 use crate::app::App;
 use crate::config::{LogConfig, LogFormat};
+use crate::http::route;
 use crate::operators::gauges;
 use crate::server::lifecycle::Stage;
 use actix_web::dev::ServiceResponse;
@@ -66,22 +67,13 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// Counts a request that was answered, and logs it.
 pub fn observe_request<B>(span: &Span, response: &ServiceResponse<B>, took: Duration) {
-    let request = response.request();
-    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    let method = method_label(request.method());
     let status = response.status().as_u16();
     let _inside = span.enter();
     match status {
         500.. => tracing::warn!(status, seconds = took.as_secs_f64(), "answered"),
         _ => tracing::debug!(status, seconds = took.as_secs_f64(), "answered"),
     }
-    let labels = [
-        ("method", method.into()),
-        ("route", metrics::SharedString::from(route)),
-        ("status", status.to_string().into()),
-    ];
-    metrics::counter!("usher_http_requests_total", &labels).increment(1);
-    metrics::histogram!("usher_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+    route::count(response.request(), status, took);
 }
 
 /// Sets the gauges that are read from the runtime when somebody asks.
@@ -123,17 +115,6 @@ pub fn gauge_runtime(app: &App) {
     gauge("usher_http_in_flight", app.lifecycle.in_flight() as f64);
     let streams = app.config.http.streams_max - app.streams.available_permits();
     gauge("usher_http_streams", streams as f64);
-}
-
-/// A method as a label: a caller may invent methods, but not labels.
-fn method_label(method: &actix_web::http::Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        _ => "other",
-    }
 }
 
 /// What each metric means, as `/metrics` says it. `docs/OPERATIONS.md` explains what to do.

@@ -34,33 +34,36 @@ mod sse;
 mod tickets;
 
 use crate::app::App;
-use actix_web::web::{Data, ServiceConfig, resource};
+use crate::http::route::at;
+use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
 
 pub use seat_feed::Feeds;
 
 /// Everything that buyers can call, relative to `/api/v1`.
 pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
+    let at = |pattern| at("/api/v1", pattern);
+    // Patterns are tried in turn: what a rush consists of comes first.
     service
-        .service(resource("/shows").get(shows::list))
-        .service(resource("/shows/{showId}").get(shows::show))
-        .service(resource("/shows/{showId}/seats").get(seats::show))
-        .service(resource("/shows/{showId}/seats/stream").get(seat_stream::watch))
-        .service(resource("/shows/{showId}/holds").post(holds::place))
-        .service(resource("/holds/{holdId}").get(holds::show).delete(holds::release))
-        .service(resource("/plans/{planId}").get(plans::show))
-        .service(resource("/me/orders").get(orders::mine))
-        .service(resource("/orders").post(orders::place))
-        .service(resource("/orders/{orderId}").get(orders::show))
-        .service(resource("/orders/{orderId}/pay").post(pay::start))
-        .service(resource("/orders/{orderId}/cancel").post(orders::cancel))
-        .service(resource("/orders/{orderId}/stream").get(order_stream::watch))
-        .service(resource("/payments/callback").post(callback::hear))
-        .service(resource("/tickets/{ticketCode}").get(tickets::show))
-        .service(resource("/tickets/{ticketCode}/qr.svg").get(tickets::svg))
-        .service(resource("/tickets/{ticketCode}/qr.png").get(tickets::png))
-        .service(resource("/checkins").post(checkins::scan))
-        .service(resource("/keys").get(keys::list));
+        .service(at("/shows/{showId}/holds").post(holds::place))
+        .service(at("/shows/{showId}/seats").get(seats::show))
+        .service(at("/shows").get(shows::list))
+        .service(at("/shows/{showId}").get(shows::show))
+        .service(at("/shows/{showId}/seats/stream").get(seat_stream::watch))
+        .service(at("/holds/{holdId}").get(holds::show).delete(holds::release))
+        .service(at("/plans/{planId}").get(plans::show))
+        .service(at("/me/orders").get(orders::mine))
+        .service(at("/orders").post(orders::place))
+        .service(at("/orders/{orderId}").get(orders::show))
+        .service(at("/orders/{orderId}/pay").post(pay::start))
+        .service(at("/orders/{orderId}/cancel").post(orders::cancel))
+        .service(at("/orders/{orderId}/stream").get(order_stream::watch))
+        .service(at("/payments/callback").post(callback::hear))
+        .service(at("/tickets/{ticketCode}").get(tickets::show))
+        .service(at("/tickets/{ticketCode}/qr.svg").get(tickets::svg))
+        .service(at("/tickets/{ticketCode}/qr.png").get(tickets::png))
+        .service(at("/checkins").post(checkins::scan))
+        .service(at("/keys").get(keys::list));
 }
 
 /// The buyers' part of the OpenAPI document.

@@ -8,12 +8,14 @@ use super::problem::{ApiError, Code};
 use crate::app::App;
 use actix_web::dev::{Decompress, Payload};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ContentEncoding, HeaderMap,
+};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use bytes::{Bytes, BytesMut};
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
@@ -97,52 +99,69 @@ fn read(
     let app = request.app_data::<Data<App>>();
     let patience = app.map_or(FIRST_SECONDS_DEFAULT, |app| app.config.http.client_timeout);
     let checked = check_type(request).and_then(|()| check_length(request.headers(), bytes_max));
-    let payload = checked.and_then(|()| unpacked(payload.take(), request.headers()));
+    let packing = checked.and_then(|()| packing(request.headers()));
+    let payload = payload.take();
     async move {
-        let mut payload = payload?;
-        let mut bytes = BytesMut::new();
-        let begun = Instant::now();
-        loop {
-            let earned = Duration::from_secs(bytes.len() as u64 / BYTES_PER_SECOND_MIN);
-            let next = timeout_at(begun + patience + earned, payload.next()).await;
-            let Some(chunk) = next.map_err(|_| ApiError::new(Code::TooSlow))? else { break };
-            let chunk = chunk.map_err(|error| {
-                ApiError::new(Code::BadRequest).detail(format!("the body broke off: {error}"))
-            })?;
-            if bytes.len() + chunk.len() > bytes_max {
-                return Err(too_large(bytes_max));
+        match packing? {
+            None => collect(payload, bytes_max, patience).await,
+            Some(packing) => {
+                let pieces = payload.flat_map(|chunk| stream::iter(pieces(chunk)));
+                let unpacked = Decompress::new(pieces.boxed_local(), packing);
+                collect(unpacked, bytes_max, patience).await
             }
-            bytes.extend_from_slice(&chunk);
         }
-        Ok(bytes.freeze())
     }
 }
 
-/// The body without its packing.
-fn unpacked(
-    payload: Payload,
-    headers: &HeaderMap,
-) -> Result<Decompress<LocalBoxStream<'static, Result<Bytes, PayloadError>>>, ApiError> {
-    let packing = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
-    let piece_bytes = match packing.as_deref() {
-        None | Some(b"identity") => usize::MAX,
-        Some(b"gzip" | b"deflate") => PACKED_PIECE_BYTES,
-        Some(_) => {
-            let words = "a body may be packed with gzip or deflate, or not at all";
-            return Err(ApiError::new(Code::UnsupportedMediaType).detail(words));
+/// Puts the chunks together, as long as they come fast enough and are not too many.
+async fn collect(
+    mut chunks: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    bytes_max: usize,
+    patience: Duration,
+) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    let begun = Instant::now();
+    loop {
+        // Most bodies are there already, and need no timer.
+        let next = match chunks.next().now_or_never() {
+            Some(next) => next,
+            None => {
+                let earned = Duration::from_secs(bytes.len() as u64 / BYTES_PER_SECOND_MIN);
+                let next = timeout_at(begun + patience + earned, chunks.next()).await;
+                next.map_err(|_| ApiError::new(Code::TooSlow))?
+            }
+        };
+        let Some(chunk) = next else { break };
+        let chunk = chunk.map_err(|error| {
+            ApiError::new(Code::BadRequest).detail(format!("the body broke off: {error}"))
+        })?;
+        if bytes.len() + chunk.len() > bytes_max {
+            return Err(too_large(bytes_max));
         }
-    };
-    let pieces = payload.flat_map(move |chunk| stream::iter(pieces(chunk, piece_bytes)));
-    Ok(Decompress::from_headers(pieces.boxed_local(), headers))
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
-fn pieces(
-    chunk: Result<Bytes, PayloadError>,
-    piece_bytes: usize,
-) -> Vec<Result<Bytes, PayloadError>> {
+/// How the body is packed; `None` where it is not.
+fn packing(headers: &HeaderMap) -> Result<Option<ContentEncoding>, ApiError> {
+    let Some(packing) = headers.get(CONTENT_ENCODING) else { return Ok(None) };
+    match packing.as_bytes().to_ascii_lowercase().as_slice() {
+        b"identity" => Ok(None),
+        b"gzip" => Ok(Some(ContentEncoding::Gzip)),
+        b"deflate" => Ok(Some(ContentEncoding::Deflate)),
+        _ => {
+            let words = "a body may be packed with gzip or deflate, or not at all";
+            Err(ApiError::new(Code::UnsupportedMediaType).detail(words))
+        }
+    }
+}
+
+/// A packed chunk in pieces that cannot unpack to much.
+fn pieces(chunk: Result<Bytes, PayloadError>) -> Vec<Result<Bytes, PayloadError>> {
     let Ok(bytes) = chunk else { return vec![chunk] };
-    let starts = (0..bytes.len()).step_by(piece_bytes);
-    let piece = |at: usize| bytes.slice(at..at.saturating_add(piece_bytes).min(bytes.len()));
+    let starts = (0..bytes.len()).step_by(PACKED_PIECE_BYTES);
+    let piece = |at: usize| bytes.slice(at..(at + PACKED_PIECE_BYTES).min(bytes.len()));
     starts.map(|at| Ok(piece(at))).collect()
 }
 
@@ -253,15 +272,15 @@ mod tests {
 
     #[test]
     fn pieces_are_the_whole_in_order() {
-        let whole: Vec<u8> = (0..=255).collect();
-        for (piece_bytes, count) in [(1, 256), (100, 3), (256, 1), (usize::MAX, 1)] {
-            let pieces = pieces(Ok(whole.clone().into()), piece_bytes);
+        for (length, count) in [(0, 0), (1, 1), (1_024, 1), (1_025, 2), (5_000, 5)] {
+            let whole: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let pieces = pieces(Ok(whole.clone().into()));
             assert_eq!(pieces.len(), count);
             let pieces: Vec<_> = pieces.into_iter().map(|piece| piece.expect("bytes")).collect();
-            assert!(pieces.iter().all(|piece| piece.len() <= piece_bytes));
+            assert!(pieces.iter().all(|piece| piece.len() <= PACKED_PIECE_BYTES));
             assert_eq!(pieces.concat(), whole);
         }
-        assert!(pieces(Err(PayloadError::Overflow), 1)[0].is_err(), "a fault is passed on");
+        assert!(pieces(Err(PayloadError::Overflow))[0].is_err(), "a fault is passed on");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod query;
 pub mod rate;
 pub mod refusals;
 pub mod request_id;
+pub mod route;
 
 pub use body::Body;
 pub use problem::{ApiError, Code};

@@ -3,7 +3,6 @@
 //! The id travels beside the request as a task-local, since a problem may be made at a place that
 //! never saw the request (a body's fault, a panic's answer).
 
-use crate::config::secrets::random_bytes;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -33,7 +32,7 @@ pub async fn name_request<B: MessageBody + 'static>(
     let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let id = match given.filter(|id| is_sane(id)) {
         Some(id) => id.to_owned(),
-        None => data_encoding::HEXLOWER.encode(&random_bytes::<12>()),
+        None => data_encoding::HEXLOWER.encode(&rand::random::<[u8; 12]>()),
     };
     let header = HeaderValue::from_str(&id).expect("a sane id is a header value");
     let span = tracing::debug_span!(

@@ -24,7 +24,8 @@ mod snapshots;
 mod words;
 
 use crate::app::App;
-use actix_web::web::{Data, ServiceConfig, resource};
+use crate::http::route::at;
+use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
 
 pub use snapshots::BACKUPS_DIR;
@@ -48,16 +49,17 @@ pub struct Api;
 
 /// Everything that operators can call, relative to `/ops/v1`.
 pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
+    let at = |pattern| at("/ops/v1", pattern);
     service
-        .service(resource("/shards").get(shards::list))
-        .service(resource("/shards/{shard}").get(shards::show))
-        .service(resource("/shows/{showId}").get(shows::status))
-        .service(resource("/shows/{showId}/pause").post(shows::pause))
-        .service(resource("/shows/{showId}/resume").post(shows::resume))
-        .service(resource("/shows/{showId}/extend-holds").post(shows::extend_holds))
-        .service(resource("/shows/{showId}/audit").get(audit::show))
-        .service(resource("/shows/{showId}/history").get(history::show))
-        .service(resource("/partitions/{partition}/move").post(partitions::move_to))
-        .service(resource("/snapshots").post(snapshots::compact))
-        .service(resource("/backup").post(snapshots::back_up));
+        .service(at("/shards").get(shards::list))
+        .service(at("/shards/{shard}").get(shards::show))
+        .service(at("/shows/{showId}").get(shows::status))
+        .service(at("/shows/{showId}/pause").post(shows::pause))
+        .service(at("/shows/{showId}/resume").post(shows::resume))
+        .service(at("/shows/{showId}/extend-holds").post(shows::extend_holds))
+        .service(at("/shows/{showId}/audit").get(audit::show))
+        .service(at("/shows/{showId}/history").get(history::show))
+        .service(at("/partitions/{partition}/move").post(partitions::move_to))
+        .service(at("/snapshots").post(snapshots::compact))
+        .service(at("/backup").post(snapshots::back_up));
 }

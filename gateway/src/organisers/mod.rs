@@ -26,7 +26,8 @@ mod shows;
 
 use crate::app::App;
 use crate::http::body::BytesMax;
-use actix_web::web::{Data, ServiceConfig, resource};
+use crate::http::route::at;
+use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
 
 /// Everything that organisers can call, described.
@@ -50,16 +51,17 @@ pub struct Api;
 /// Everything that organisers can call, relative to `/admin/v1`.
 pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
     let plan_bytes_max = BytesMax(app.config.bodies.plan_bytes_max);
+    let at = |pattern| at("/admin/v1", pattern);
     service
-        .service(resource("/plans").app_data(plan_bytes_max).post(plans::add))
-        .service(resource("/shows").post(shows::create))
-        .service(resource("/shows/{showId}").patch(shows::change))
-        .service(resource("/shows/{showId}/open").post(sale::open))
-        .service(resource("/shows/{showId}/pause").post(sale::pause))
-        .service(resource("/shows/{showId}/resume").post(sale::resume))
-        .service(resource("/shows/{showId}/close").post(sale::close))
-        .service(resource("/shows/{showId}/put-on-sale").post(on_sale::put))
-        .service(resource("/shows/{showId}/report").get(report::show))
-        .service(resource("/shows/{showId}/orders").get(orders::list).post(counter::sell))
-        .service(resource("/orders/{orderId}/refund").post(refunds::refund));
+        .service(at("/plans").app_data(plan_bytes_max).post(plans::add))
+        .service(at("/shows").post(shows::create))
+        .service(at("/shows/{showId}").patch(shows::change))
+        .service(at("/shows/{showId}/open").post(sale::open))
+        .service(at("/shows/{showId}/pause").post(sale::pause))
+        .service(at("/shows/{showId}/resume").post(sale::resume))
+        .service(at("/shows/{showId}/close").post(sale::close))
+        .service(at("/shows/{showId}/put-on-sale").post(on_sale::put))
+        .service(at("/shows/{showId}/report").get(report::show))
+        .service(at("/shows/{showId}/orders").get(orders::list).post(counter::sell))
+        .service(at("/orders/{orderId}/refund").post(refunds::refund));
 }

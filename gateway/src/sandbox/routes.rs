@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::http::query::QueryOf;
+use crate::http::route::at;
 use crate::payments::NewPayment;
-use actix_web::web::{self, Data, Json, ServiceConfig, resource};
+use actix_web::web::{self, Data, Json, ServiceConfig};
 use serde::Deserialize;
 use usher_shards::CallError;
 use usher_wire::{PaymentStatus, SandboxAnswer};
@@ -13,9 +14,10 @@ use utoipa::{IntoParams, OpenApi};
 /// Mounts the sandbox where it is switched on.
 pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
     if app.sandbox.is_some() {
+        let at = |pattern| at("", pattern);
         service
-            .service(resource("/sandbox/payments/{paymentId}/succeed").post(succeed))
-            .service(resource("/sandbox/payments/{paymentId}/fail").post(fail));
+            .service(at("/sandbox/payments/{paymentId}/succeed").post(succeed))
+            .service(at("/sandbox/payments/{paymentId}/fail").post(fail));
     }
 }
 

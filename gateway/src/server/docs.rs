@@ -3,19 +3,21 @@
 //! Nothing here needs the internet: the viewer's files are part of the binary.
 
 use crate::http::problem::{ApiError, Code};
+use crate::http::route::at;
 use crate::openapi;
-use actix_web::web::{self, ServiceConfig, resource};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use std::fmt::Write as _;
 use utoipa_swagger_ui::SwaggerUi;
 
 /// Mounts the documentation.
 pub fn routes(service: &mut ServiceConfig) {
+    let at = |pattern| at("", pattern);
     service
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
-        .service(resource("/docs").get(to_docs))
-        .service(resource("/problems").get(problems))
-        .service(resource("/problems/{slug}").get(problem));
+        .service(at("/docs").get(to_docs))
+        .service(at("/problems").get(problems))
+        .service(at("/problems/{slug}").get(problem));
 }
 
 async fn to_docs() -> impl Responder {

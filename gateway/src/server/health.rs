@@ -5,19 +5,21 @@
 
 use super::lifecycle::Stage;
 use crate::app::App;
+use crate::http::route::at;
 use crate::operators::gauges;
 use crate::telemetry;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{self, Data, ServiceConfig, resource};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use usher_wire::Health;
 
 /// Mounts the three pages.
 pub fn routes(service: &mut ServiceConfig) {
+    let at = |pattern| at("", pattern);
     service
-        .service(resource("/healthz").get(alive))
-        .service(resource("/readyz").get(ready))
-        .service(resource("/metrics").get(metrics));
+        .service(at("/healthz").get(alive))
+        .service(at("/readyz").get(ready))
+        .service(at("/metrics").get(metrics));
 }
 
 /// Alive: answers as long as it can.

@@ -8,6 +8,7 @@ use super::{docs, health, stages};
 use crate::app::App;
 use crate::config::Cors;
 use crate::http::body::BytesMax;
+use crate::http::route::Route;
 use crate::http::{auth, fallback, rate, request_id};
 use crate::{buyers, operators, organisers, sandbox};
 use actix_web::middleware::{Compress, Condition, Next, from_fn};
@@ -48,7 +49,7 @@ pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
         .wrap(Condition::new(config.http.cors != Cors::Off, cors(&config.http.cors)))
         .wrap(Compress::default())
         .wrap(from_fn(request_id::name_request));
-    service.app_data(app.clone()).service(all);
+    service.app_data(app.clone()).app_data(Route::none()).service(all);
 }
 
 /// Everything on the listener for operators.
@@ -68,7 +69,7 @@ pub fn operators_routes(service: &mut ServiceConfig, app: &Data<App>) {
         .wrap(from_fn(fallback::as_problem))
         .wrap(Compress::default())
         .wrap(from_fn(request_id::name_request));
-    service.app_data(app.clone()).service(all);
+    service.app_data(app.clone()).app_data(Route::none()).service(all);
 }
 
 /// Which browsers' pages may call, and which headers of ours they may read.

@@ -1,0 +1,191 @@
+//! The client: as many connections as asked, each with one request under way, as quick as it goes
+//! (closed loop) or at a given rate (open loop).
+//!
+//! It is written for this, rather than taken, since it must send another request each time, count
+//! answers by status, and time open loops from when a request was due; wrk does the first only
+//! through Lua and the last not at all. `scripts/bench` shows both on the empty handler.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use hdrhistogram::Histogram;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+/// Writes one request after the other.
+pub(crate) type Requests = RefCell<dyn FnMut(&mut Vec<u8>)>;
+
+/// What to send, to whom, and how.
+pub(crate) struct Load<'a> {
+    /// Where the server listens.
+    pub(crate) address: &'a str,
+    /// Connections, each with at most one request under way.
+    pub(crate) connections: usize,
+    /// How long.
+    pub(crate) turn: Duration,
+    /// Requests a second; as quick as it goes where none.
+    pub(crate) rate: Option<f64>,
+    /// Writes the next request.
+    pub(crate) request: Rc<Requests>,
+}
+
+/// How it went.
+#[derive(Debug, Clone)]
+pub(crate) struct Figures {
+    /// Answers with 2xx or 304.
+    pub(crate) good: u64,
+    /// Answers with 409 and 422: refused, as they should be.
+    pub(crate) refused: u64,
+    /// All other answers.
+    pub(crate) failed: u64,
+    /// From the first request to the last answer.
+    pub(crate) took: Duration,
+    /// In microseconds, of the good ones; in an open loop from when they were due.
+    pub(crate) latency_us: Histogram<u64>,
+}
+
+impl Figures {
+    /// Good answers a second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.good as f64 / self.took.as_secs_f64()
+    }
+
+    /// Good answers among all.
+    pub(crate) fn share_good(&self) -> f64 {
+        self.good as f64 / (self.good + self.refused + self.failed).max(1) as f64
+    }
+
+    fn new() -> Self {
+        let latency_us = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds");
+        Self { good: 0, refused: 0, failed: 0, took: Duration::ZERO, latency_us }
+    }
+
+    fn count(&mut self, status: u16, latency: Duration) {
+        match status {
+            200..300 | 304 => {
+                self.good += 1;
+                self.latency_us.saturating_record(latency.as_micros() as u64);
+            }
+            409 | 422 => self.refused += 1,
+            _ => self.failed += 1,
+        }
+    }
+}
+
+/// Sends for as long as asked.
+pub(crate) async fn run(load: &Load<'_>) -> anyhow::Result<Figures> {
+    let mut connections = Vec::new();
+    for _ in 0..load.connections {
+        connections.push(Connection::open(load.address).await?);
+    }
+    let figures = Rc::new(RefCell::new(Figures::new()));
+    let begun = Instant::now();
+    let due = Rc::new(Due { begun, rate: load.rate, sent: Cell::new(0) });
+    let tasks = LocalSet::new();
+    for connection in connections {
+        let (figures, due, request) = (figures.clone(), due.clone(), load.request.clone());
+        let turn = load.turn;
+        tasks.spawn_local(async move {
+            // A connection that breaks is a failed answer and ends; the rest goes on.
+            if drive(connection, &figures, &due, &request, turn).await.is_err() {
+                figures.borrow_mut().failed += 1;
+            }
+        });
+    }
+    tasks.await;
+    let mut figures = figures.replace(Figures::new());
+    figures.took = begun.elapsed();
+    Ok(figures)
+}
+
+/// When the next request is due.
+struct Due {
+    begun: Instant,
+    rate: Option<f64>,
+    sent: Cell<u64>,
+}
+
+impl Due {
+    async fn next(&self) -> Instant {
+        let Some(rate) = self.rate else { return Instant::now() };
+        let number = self.sent.replace(self.sent.get() + 1);
+        let due = self.begun + Duration::from_secs_f64(number as f64 / rate);
+        if due > Instant::now() {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        due
+    }
+}
+
+async fn drive(
+    mut connection: Connection,
+    figures: &RefCell<Figures>,
+    due: &Due,
+    request: &Requests,
+    turn: Duration,
+) -> anyhow::Result<()> {
+    let mut bytes = Vec::with_capacity(1_024);
+    loop {
+        let since = due.next().await;
+        if due.begun.elapsed() >= turn {
+            return Ok(());
+        }
+        bytes.clear();
+        (request.borrow_mut())(&mut bytes);
+        let status = connection.ask(&bytes).await?;
+        figures.borrow_mut().count(status, since.elapsed());
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| address.to_owned())?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::with_capacity(64 * 1_024) })
+    }
+
+    /// Sends a request and reads all of its answer.
+    async fn ask(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+        self.stream.write_all(request).await?;
+        self.received.clear();
+        loop {
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                bail!("the server closed the connection");
+            }
+            if let Some((status, length)) = head(&self.received)? {
+                while self.received.len() < length {
+                    if self.stream.read_buf(&mut self.received).await? == 0 {
+                        bail!("the server closed the connection");
+                    }
+                }
+                return Ok(status);
+            }
+        }
+    }
+}
+
+/// Status, and length of the whole answer, once the head is there.
+fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+    if memchr::memmem::find(bytes, b"\r\n\r\n").is_none() {
+        return Ok(None);
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head) = response.parse(bytes)? else { return Ok(None) };
+    let status = response.code.context("no status")?;
+    let mut lengths = response.headers.iter();
+    let length = lengths.find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let body = match length {
+        Some(length) => str::from_utf8(length.value)?.parse()?,
+        None => 0,
+    };
+    Ok(Some((status, if status == 304 { head } else { head + body })))
+}

@@ -1,0 +1,110 @@
+//! The servers that are measured: started on this machine in directories that vanish with them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+/// A process that ends when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts it; what it says goes to a file.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+        let log = fs::File::create(log)?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("{command:?}"))?;
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so, for half a minute at most.
+pub(crate) async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !is_so().await {
+        if begun.elapsed() > Duration::from_secs(30) {
+            bail!("{what}: not within half a minute");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Redis on a Unix socket; without persistence, or with every write synced before its answer.
+pub(crate) fn redis(directory: &Path, is_durable: bool) -> anyhow::Result<(Process, PathBuf)> {
+    fs::create_dir_all(directory)?;
+    let socket = directory.join("redis.sock");
+    let mut command = Command::new("redis-server");
+    command.arg("--port").arg("0").arg("--unixsocket").arg(&socket);
+    command.arg("--dir").arg(directory).arg("--save").arg("");
+    if is_durable {
+        // Rewriting the file in between would only slow it down.
+        command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+        command.args(["--auto-aof-rewrite-percentage", "0"]);
+    }
+    Ok((Process::start(&mut command, &directory.join("log"))?, socket))
+}
+
+/// PostgreSQL on a Unix socket, tuned as its documentation says for a machine of this size; every
+/// commit is synced.
+pub(crate) fn postgres(directory: &Path) -> anyhow::Result<Process> {
+    fs::create_dir_all(directory)?;
+    let programs = postgres_programs()?;
+    // It refuses to run as root.
+    let is_root = Command::new("id").arg("-u").output()?.stdout == b"0\n";
+    let as_user = |program: &str| {
+        let program = programs.join(program);
+        if !is_root {
+            return Command::new(program);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+        command.arg(program);
+        command
+    };
+    if is_root {
+        let owned = Command::new("chown").arg("postgres").arg(directory).status()?;
+        anyhow::ensure!(owned.success(), "chown");
+    }
+    let data = directory.join("data");
+    let mut init = as_user("initdb");
+    init.arg("--pgdata").arg(&data).args(["--username=usher", "--auth=trust", "--no-sync"]);
+    let init = init.output().context("initdb")?;
+    anyhow::ensure!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    let mut server = as_user("postgres");
+    server.arg("-D").arg(&data).arg("-k").arg(directory).args(["-c", "listen_addresses="]);
+    for setting in [
+        "shared_buffers=2GB",
+        "effective_cache_size=6GB",
+        "wal_buffers=16MB",
+        "max_wal_size=8GB",
+        "checkpoint_timeout=30min",
+        "wal_compression=off",
+        "synchronous_commit=on",
+        "fsync=on",
+        "max_connections=200",
+        "random_page_cost=1.1",
+        "autovacuum_naptime=10s",
+    ] {
+        server.args(["-c", setting]);
+    }
+    Process::start(&mut server, &directory.with_extension("log"))
+}
+
+/// Debian keeps them beside the version.
+fn postgres_programs() -> anyhow::Result<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed")?;
+    let newest = versions.flatten().map(|entry| entry.path()).max();
+    Ok(newest.context("PostgreSQL is not installed")?.join("bin"))
+}

@@ -1,6 +1,6 @@
 //! Binding both addresses and starting the threads that speak HTTP.
 
-use super::{mount, tls};
+use super::{descriptors, mount, tls};
 use crate::app::App;
 use crate::config::HttpConfig;
 use actix_web::dev::ServerHandle;
@@ -61,7 +61,7 @@ pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listene
         Routes::new().configure(move |service| mount::public_routes(service, &shared))
     })
     .workers(http.workers.get())
-    .max_connections(http.connections_max)
+    .max_connections(descriptors::connections_max(http))
     .keep_alive(http.keep_alive)
     .client_request_timeout(http.client_timeout)
     .client_disconnect_timeout(http.client_timeout)
@@ -78,6 +78,7 @@ pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listene
         Routes::new().configure(move |service| mount::operators_routes(service, &shared))
     })
     .workers(1)
+    .max_connections(descriptors::OPERATORS_MAX)
     .keep_alive(http.keep_alive)
     .client_request_timeout(http.client_timeout)
     .disable_signals()

@@ -10,6 +10,7 @@
 //! exits with 0. When the journal fails, nothing can be acknowledged any more, so the process exits
 //! at once and recovers from the disk at its next start.
 
+mod descriptors;
 pub mod docs;
 pub mod health;
 pub mod lifecycle;

@@ -41,8 +41,9 @@ fn the_crates_depend_downwards_only() {
     check("gateway/wire", &[]);
     check("gateway", &["usher-engine", "usher-persistence", "usher-shards", "usher-wire"]);
     check("loadgen/audit", &[]);
+    check("loadgen/linear", &[]);
     check("loadgen/simulate", &["usher-engine", "usher-persistence", "usher-shards"]);
-    check("loadgen", &["usher-audit", "usher-simulate", "usher-wire"]);
+    check("loadgen", &["usher-audit", "usher-linear", "usher-simulate", "usher-wire"]);
 }
 
 #[test]

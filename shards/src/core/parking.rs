@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use usher_engine::inventory::Goods;
+use usher_engine::stock::Segment;
 use usher_engine::{Command, InventoryId, Outcome, Refusal, Timestamp};
 
 use super::Core;
@@ -175,14 +176,20 @@ impl Core {
         };
         let Some(board) = view.pool(pool) else { return Elsewhere::TooLittle(0) };
         let Some(others) = board.obtainable_by(me) else { return Elsewhere::Enough };
-        let all = others + u64::from(self.available_at(id));
+        // What this segment lent is nobody's until it has arrived, and may not be taken there.
+        let lent = self.stock_at(id).map_or(0, Segment::in_transit);
+        let all = others + u64::from(self.available_at(id)) + u64::from(lent);
         if all < u64::from(needs) { Elsewhere::TooLittle(all) } else { Elsewhere::Enough }
     }
 
     fn available_at(&self, id: InventoryId) -> u32 {
-        match self.inventory(id).map(usher_engine::Inventory::goods) {
-            Some(Goods::Stock(segment)) => segment.available,
-            _ => 0,
+        self.stock_at(id).map_or(0, |segment| segment.available)
+    }
+
+    fn stock_at(&self, id: InventoryId) -> Option<&Segment> {
+        match self.inventory(id)?.goods() {
+            Goods::Stock(segment) => Some(segment),
+            Goods::Nothing | Goods::Seats(_) => None,
         }
     }
 }

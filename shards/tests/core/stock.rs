@@ -87,6 +87,24 @@ fn a_ticket_that_comes_back_in_time_is_found() {
 }
 
 #[test]
+fn a_ticket_on_its_way_is_not_sold_out_for_who_lent_it() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((2, 2))));
+    assert!(matches!(world.run(segment(1), hold_stock(1, 1)), Reply::Done(_)));
+    // The only ticket leaves, and nobody waits for it where it goes.
+    world.flushes = false;
+    let lend = usher_engine::Command::Lend { borrower: 1, quantity: 1 };
+    let _lent = world.ask(segment(0), Request::Execute(lend));
+    let mut waiting = ask(&mut world, 0, 2, 1);
+    world.settle();
+    assert!(waiting.try_recv().is_err(), "it waits for the ticket, or at least for the flush");
+    world.flushes = true;
+    world.pass_ms(100);
+    let answer = waiting.try_recv().expect("answered");
+    assert!(matches!(answer, Reply::Done(_)), "{answer:?}");
+}
+
+#[test]
 fn nothing_happened_when_stock_does_not_come_in_time() {
     let mut world = World::new(2);
     world.open_show(show(0, Some((2, 2))));

@@ -62,6 +62,9 @@ impl ViewUpdate {
 
 impl Core {
     pub(super) fn publish_touched(&mut self) {
+        if planted("stale-read") && !self.waiting.is_empty() {
+            return;
+        }
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();

@@ -195,14 +195,7 @@ impl Api {
         payment: &PaymentStarted,
         secret: &[u8],
     ) -> Answer<CallbackAnswer> {
-        let (payment_id, order_id) = (payment.payment_id.clone(), payment.order_id.clone());
-        let status = PaymentStatus::Success;
-        let amount_cents = payment.amount_cents;
-        let text = CallbackRequest::signed_text(&payment_id, &order_id, status, amount_cents);
-        let signature = sign(secret, text.as_bytes());
-        let body = CallbackRequest { payment_id, order_id, status, amount_cents, signature };
-        let request = post("/api/v1/payments/callback".into(), None).json(&body);
-        self.ask(Step::Settle, since, request).await
+        self.ask(Step::Settle, since, success_of(payment, secret)).await
     }
 
     /// An order with its tickets.
@@ -328,6 +321,17 @@ pub fn post(path: String, key: Option<&str>) -> Request {
         }
         None => request,
     }
+}
+
+/// The provider's signed word that a payment succeeded.
+#[must_use]
+pub fn success_of(payment: &PaymentStarted, secret: &[u8]) -> Request {
+    let (payment_id, order_id) = (payment.payment_id.clone(), payment.order_id.clone());
+    let (status, amount_cents) = (PaymentStatus::Success, payment.amount_cents);
+    let text = CallbackRequest::signed_text(&payment_id, &order_id, status, amount_cents);
+    let signature = sign(secret, text.as_bytes());
+    let body = CallbackRequest { payment_id, order_id, status, amount_cents, signature };
+    post("/api/v1/payments/callback".into(), None).json(&body)
 }
 
 /// The ETag of an answer.

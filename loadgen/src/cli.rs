@@ -51,6 +51,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Simulates whole sales without a server, with every crash, each from one seed.
     Simulate(SimulateArgs),
+    /// Checks that what concurrent clients are told is linearizable, also while the server is
+    /// killed and started again by somebody else.
+    Linear(LinearArgs),
 }
 
 /// `rush`.
@@ -422,6 +425,35 @@ pub struct SimulateArgs {
     /// Say what each run was like, not only all together.
     #[arg(long)]
     pub each: bool,
+}
+
+/// `linear`.
+#[derive(Debug, Args)]
+pub struct LinearArgs {
+    /// The buyers' port.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Organiser key, to make a show.
+    #[arg(long, value_name = "KEY", env = "USHER_ORGANISER_KEY", hide_env_values = true)]
+    pub(crate) organiser_key: String,
+    /// The secret that signs callbacks.
+    #[arg(long, value_name = "SECRET", env = "USHER_CALLBACK_SECRET", hide_env_values = true)]
+    pub(crate) callback_secret: String,
+    /// Clients that ask at once.
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) clients: u32,
+    /// Ends after so many operations,
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) operations: u64,
+    /// and not before the server was gone and came back so often.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) restarts: u32,
+    /// How long that may take.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) patience: Duration,
+    /// Seed of what clients do; what they are told depends on the server, too.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::Semaphore;
 
 pub use address::Address;
+pub(crate) use connection::read_whole;
 pub use connection::{BodyStream, Connection};
 
 use crate::meter::{Meter, Step};

@@ -9,6 +9,8 @@
 //!                 reread (the server's side, at the end) ┴──► usher-audit ──► verdict
 //! ```
 //!
+//! Beside it, `linear` records what concurrent clients are told, for `usher-linear` to check.
+//!
 //! One thread drives everything: the server under test shares the machine, and a generator that
 //! needs more than one core is better started twice and merged.
 
@@ -19,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod drive;
 pub mod http;
+pub mod linear;
 pub mod meter;
 pub mod plan;
 pub mod progress;

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
-use usher_loadgen::cli::{AuditArgs, Cli, Command, DiffArgs, MergeArgs, PlanArgs, SimulateArgs};
+use usher_loadgen::cli::{
+    AuditArgs, Cli, Command, DiffArgs, LinearArgs, MergeArgs, PlanArgs, SimulateArgs,
+};
 use usher_loadgen::result::{self, RunResult};
 use usher_loadgen::run::{self, RunPlan};
-use usher_loadgen::{plan, report, slo};
+use usher_loadgen::{linear, plan, report, slo};
 use usher_simulate::{Config, Summary};
 
 /// Everything is as it should be.
@@ -59,6 +61,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Diff(args) => diff(&args),
         Command::Plan(args) => write_plan(&args),
         Command::Simulate(args) => simulate(&args),
+        Command::Linear(args) => linear(args),
     }
 }
 
@@ -99,6 +102,12 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<u8> {
 fn cpu_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+fn linear(args: LinearArgs) -> anyhow::Result<u8> {
+    let finding = on_one_thread(linear::run(args.check()?))?;
+    print(&finding.to_string())?;
+    Ok(if finding.is_clean() { FINE } else { VIOLATED })
 }
 
 fn make_run(plan: RunPlan) -> anyhow::Result<u8> {

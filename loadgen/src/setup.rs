@@ -39,7 +39,16 @@ pub async fn make(client: &Client, key: &str, new: &NewShow) -> Result<Show, Str
         }
         None => None,
     };
-    let request = post("/admin/v1/shows".into(), None).json(&show_request(new, plan.as_ref()));
+    announce(client, key, &show_request(new, plan.as_ref())).await
+}
+
+/// Makes a show of a request, puts all of it on sale and opens the sale.
+///
+/// # Errors
+///
+/// The server's words, where it refuses.
+pub async fn announce(client: &Client, key: &str, show: &ShowRequest) -> Result<Show, String> {
+    let request = post("/admin/v1/shows".into(), None).json(show);
     let made: Value = must(client, authorized(request, key)?).await?;
     let show_id = made["showId"].as_str().ok_or("the server made a show without a showId")?;
 

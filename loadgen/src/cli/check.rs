@@ -6,13 +6,14 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use usher_audit::{Rules, Verdict};
 
 use super::{
-    AuditArgs, BrowseArgs, BuyArgs, LookArgs, MixedArgs, PayBy, ProbeArgs, RunArgs, RushArgs,
-    SeatArgs, ServerArgs, StockArgs, ToleranceArgs,
+    AuditArgs, BrowseArgs, BuyArgs, LinearArgs, LookArgs, MixedArgs, PayBy, ProbeArgs, RunArgs,
+    RushArgs, SeatArgs, ServerArgs, StockArgs, ToleranceArgs,
 };
 use crate::arrivals::Schedule;
 use crate::choices::{Crowd, Mix};
 use crate::drive::{Load, Until};
 use crate::http::{Address, Manners};
+use crate::linear::LinearPlan;
 use crate::recorder;
 use crate::reread::Ops;
 use crate::run::{RunPlan, ShowSource, audit, unmeasured};
@@ -23,6 +24,30 @@ use crate::world::{Choose, Fetch, Follow, Habits, Pay, View};
 
 /// How long a run lasts that nothing else ends.
 const DURATION_DEFAULT: Duration = Duration::from_secs(30);
+
+impl LinearArgs {
+    /// The run that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Which flag is wrong, and why.
+    pub fn check(self) -> anyhow::Result<LinearPlan> {
+        // The server forgets ended holds after a quarter of an hour; the model does not.
+        let patience_max = Duration::from_secs(600);
+        ensure!(self.patience <= patience_max, "--patience: at most {patience_max:?}");
+        let url = Address::parse(&self.url).map_err(|reason| anyhow!("--url: {reason}"))?;
+        Ok(LinearPlan {
+            url,
+            organiser_key: self.organiser_key,
+            callback_secret: self.callback_secret,
+            clients: self.clients,
+            operations: self.operations,
+            restarts: self.restarts,
+            patience: self.patience,
+            seed: self.seed,
+        })
+    }
+}
 
 impl RushArgs {
     /// The run that is asked for.

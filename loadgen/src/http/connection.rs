@@ -75,7 +75,7 @@ impl Connection {
 /// # Errors
 ///
 /// When the connection is lost on the way, or the answer is larger than any of the contract.
-pub(super) async fn read_whole(answer: Response<Incoming>) -> Result<Reply, String> {
+pub(crate) async fn read_whole(answer: Response<Incoming>) -> Result<Reply, String> {
     let (head, mut body) = answer.into_parts();
     // Most answers are one frame, which needs no copy.
     let mut first = Bytes::new();

@@ -158,3 +158,6 @@ fn organiser(url: &Address) -> HttpClient {
     };
     HttpClient::new(url.clone(), manners, Rc::new(Meter::new(Instant::now())))
 }
+
+#[cfg(test)]
+mod tests;

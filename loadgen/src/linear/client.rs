@@ -139,12 +139,11 @@ impl Client {
 
     /// Something about a hold that somebody made lately, whoever it was.
     async fn meddle(&mut self, lot: usize) {
-        let made = self.table.notes.borrow().lots[lot].attempts.len();
-        if made == 0 {
+        let newest = self.table.notes.borrow().lots[lot].newest_holds(MEDDLES_WITH);
+        if newest.is_empty() {
             return;
         }
-        let newest = self.rng.random_range(0..made.min(MEDDLES_WITH));
-        let hold = HoldIx(u32::try_from(made - 1 - newest).expect("numbers are u32"));
+        let hold = newest[self.rng.random_range(0..newest.len())];
         let call = match self.rng.random_range(0..16) {
             0..3 => Call::Release(hold),
             3..6 => Call::ReadHold(hold),

@@ -13,8 +13,8 @@ use usher_wire::PaymentStarted;
 use super::stage;
 
 /// Seats, and pools, that are open at once.
-const SEATS_OPEN: usize = 3;
-const POOLS_OPEN: usize = 2;
+const SEATS_OPEN: usize = 4;
+const POOLS_OPEN: usize = 4;
 /// Attempts in a row that took nothing, after which a lot is closed.
 const FRUITLESS_MAX: u32 = 80;
 /// Operations after which a lot is closed, so that its history stays quick to check.
@@ -165,6 +165,14 @@ impl LotNotes {
                 format!("{name} ({} tickets in {segments} segments)", self.units)
             }
         }
+    }
+
+    /// The newest attempts that are known to have become holds.
+    pub(super) fn newest_holds(&self, count_max: usize) -> Vec<HoldIx> {
+        let numbers = (0..self.attempts.len()).rev();
+        let held = numbers.filter(|number| self.attempts[*number].hold_id.is_some());
+        let index = |number| HoldIx(u32::try_from(number).expect("numbers were made from u32"));
+        held.take(count_max).map(index).collect()
     }
 
     fn learn(&mut self, operation: &Operation<Call, Answer>) {

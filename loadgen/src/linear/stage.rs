@@ -61,10 +61,15 @@ impl Stage {
         let show = setup::announce(client, key, &request).await.map_err(said)?;
         let path = format!("/api/v1/shows/{}/seats", show.show_id);
         let map: SeatMap = must(client, get(path)).await.map_err(said).context("read the map")?;
-        let seats: Vec<_> = map.seats.into_iter().map(|seat| seat.seat_id).collect();
-        let places = seats.iter().cloned().zip(0..).collect();
+        let seats = map.seats.into_iter().map(|seat| seat.seat_id).collect();
         wait_for_stock(client, &show.show_id).await?;
-        Ok(Self { show_id: show.show_id, seats, places, pools })
+        Ok(Self::of(show.show_id, seats, pools))
+    }
+
+    /// A show with these seats and pools.
+    pub(super) fn of(show_id: String, seats: Vec<String>, pools: Vec<(String, u32, u16)>) -> Self {
+        let places = seats.iter().cloned().zip(0..).collect();
+        Self { show_id, seats, places, pools }
     }
 
     /// Where a seat is on the map.

@@ -96,7 +96,6 @@ fn a_ticket_on_its_way_is_not_sold_out_for_who_lent_it() {
     let lend = usher_engine::Command::Lend { borrower: 1, quantity: 1 };
     let _lent = world.ask(segment(0), Request::Execute(lend));
     let mut waiting = ask(&mut world, 0, 2, 1);
-    world.settle();
     assert!(waiting.try_recv().is_err(), "it waits for the ticket, or at least for the flush");
     world.flushes = true;
     world.pass_ms(100);

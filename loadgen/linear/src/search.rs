@@ -58,7 +58,7 @@ pub fn search<M: Model>(
     states_max: usize,
 ) -> Verdict {
     let mut search = Search::new(model, history);
-    let mut frames = vec![search.frame(model.start(), None)];
+    let mut frames = vec![search.frame(&model.start(), None)];
     while let Some(frame) = frames.last_mut() {
         if search.open == 0 {
             return Verdict::Linearizable(frames.iter().filter_map(|frame| frame.placed).collect());
@@ -78,7 +78,7 @@ pub fn search<M: Model>(
         if search.seen.len() > states_max {
             return Verdict::TooHard;
         }
-        frames.push(search.frame(state, Some(place)));
+        frames.push(search.frame(&state, Some(place)));
     }
     Verdict::NotLinearizable
 }
@@ -127,8 +127,8 @@ impl<'a, M: Model> Search<'a, M> {
         self.open += usize::from(self.history[place].answer().is_some());
     }
 
-    fn frame(&self, state: M::State, placed: Option<usize>) -> Frame<M::State> {
-        Frame { placed, next: self.successors(&state) }
+    fn frame(&self, state: &M::State, placed: Option<usize>) -> Frame<M::State> {
+        Frame { placed, next: self.successors(state) }
     }
 
     /// What can come next, the best guess last: who was answered first most likely was first, and

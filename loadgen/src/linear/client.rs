@@ -262,7 +262,7 @@ impl Client {
     ) {
         let Some(hold) = letters::subject(call) else { return };
         if let Some(hold_id) = news.hold_id {
-            notes.name_hold(lot, hold, hold_id);
+            notes.name_hold(lot, hold, &hold_id);
         }
         let attempt = &mut notes.lots[lot].attempts[hold.0 as usize];
         attempt.order_id = attempt.order_id.take().or(news.order_id);

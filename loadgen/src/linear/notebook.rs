@@ -123,10 +123,10 @@ impl Notebook {
     }
 
     /// Notes the id of a hold: one attempt has one id, and one id is of one attempt.
-    pub(super) fn name_hold(&mut self, lot: usize, hold: HoldIx, hold_id: String) {
-        let owner = *self.hold_ids.entry(hold_id.clone()).or_insert((lot, hold));
+    pub(super) fn name_hold(&mut self, lot: usize, hold: HoldIx, hold_id: &str) {
+        let owner = *self.hold_ids.entry(hold_id.to_owned()).or_insert((lot, hold));
         let attempt = &mut self.lots[lot].attempts[hold.0 as usize];
-        let known = attempt.hold_id.get_or_insert_with(|| hold_id.clone());
+        let known = attempt.hold_id.get_or_insert_with(|| hold_id.to_owned());
         if owner != (lot, hold) || *known != hold_id {
             let user = &attempt.user;
             self.oddities.push(format!("{user}: hold {hold_id} for {known}: two for one key"));

@@ -90,10 +90,10 @@ fn a_lot_that_is_sold_makes_room_for_the_next() {
 fn two_holds_for_one_key_are_odd() {
     let mut notes = Notebook::new(&stage());
     let (one, other) = (notes.attempt(0, 1), notes.attempt(0, 1));
-    notes.name_hold(0, one, "x".into());
-    notes.name_hold(0, one, "x".into());
+    notes.name_hold(0, one, "x");
+    notes.name_hold(0, one, "x");
     assert_eq!(notes.oddities.len(), 0);
-    notes.name_hold(0, one, "y".into());
-    notes.name_hold(0, other, "x".into());
+    notes.name_hold(0, one, "y");
+    notes.name_hold(0, other, "x");
     assert_eq!(notes.oddities.len(), 2);
 }

@@ -233,6 +233,8 @@ fn history_answers_why_somebody_was_refused() {
     let hold = office.hold("hamlet", "ada", &json!({"seatIds": ["A-1", "A-2"]}));
     let refused = office.try_hold("hamlet", "bob", &json!({"seatIds": ["A-1"]}));
     refused.is_problem(409, "SEAT_UNAVAILABLE", None);
+    // Times are told to the millisecond, and are asked for below.
+    std::thread::sleep(std::time::Duration::from_millis(5));
     office.ops("POST", "/shows/hamlet/pause", &NOTHING).is(200);
     let hold_id = text(&hold["holdId"]);
     let released = office.buyer("DELETE", &format!("/api/v1/holds/{hold_id}"), &NOTHING);

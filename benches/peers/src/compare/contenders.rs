@@ -1,7 +1,6 @@
 //! Everything that is measured, running, with enough seats for all turns.
 //!
-//! No seat is asked for twice, so a hold is refused only where its server is at fault; whoever wants
-//! to see what refusals cost asks for the first seats again.
+//! No seat is asked for twice, so a hold is refused only where its server is at fault.
 
 use std::cell::RefCell;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The whole design that is in most textbooks: a lock a seat in Redis, taken in order; a transaction in
-//! PostgreSQL that looks again and changes by version; the end of the hold in a delay queue; the
+//! The whole design that is in most textbooks: a lock a seat in Redis, taken in order; a transaction
+//! in PostgreSQL that looks again and changes by version; the end of the hold in a delay queue; the
 //! locks given back.
 
 use actix_web::web::{Data, Json};

@@ -1,5 +1,5 @@
-//! A hold as one Lua script in Redis: looks at the seats, takes them, writes the hold and the time at
-//! which it ends.
+//! A hold as one Lua script in Redis: looks at the seats, takes them, writes the hold and the time
+//! at which it ends.
 
 use actix_web::web::{Data, Json};
 use actix_web::{Error, HttpResponse};

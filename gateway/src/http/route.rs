@@ -1,9 +1,9 @@
 //! Routes that know their name, and what was counted of them.
 //!
 //! A request's route is a label of its metrics. actix-web can tell it afterwards, but only by
-//! trying all patterns once more; so each resource carries its name, and beside it the counters that were
-//! used before, so that counting is an addition and no search. Each HTTP thread has resources, and
-//! so counters, of its own.
+//! trying all patterns once more; so each resource carries its name, and beside it the counters
+//! that were used before, so that counting is an addition and no search. Each HTTP thread has
+//! resources, and so counters, of its own.
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, Resource};

@@ -1,6 +1,6 @@
-//! The whole design that is in most textbooks: a lock a seat in Redis, taken in order; a transaction
-//! in PostgreSQL that looks again and changes by version; the end of the hold in a delay queue; the
-//! locks given back.
+//! The whole design that is in most textbooks: a lock a seat in Redis, taken in order; a
+//! transaction in PostgreSQL that looks again and changes by version; the end of the hold in a
+//! delay queue; the locks given back.
 
 use actix_web::web::{Data, Json};
 use actix_web::{Error, HttpResponse};

@@ -4,6 +4,10 @@
 //! It is written for this, rather than taken, since it must send another request each time, count
 //! answers by status, and time open loops from when a request was due; wrk does the first only
 //! through Lua and the last not at all. `scripts/bench` shows both on the empty handler.
+//!
+//! In an open loop whoever finds all connections taken waits for one, and goes away after a while:
+//! without that, the queue in the client would grow for as long as there is too much load, and
+//! say nothing about the server.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,10 +17,18 @@ use anyhow::{Context as _, bail};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::LocalSet;
+use tokio::task::JoinSet;
 
 /// Writes one request after the other.
 pub(crate) type Requests = RefCell<dyn FnMut(&mut Vec<u8>)>;
+
+/// Takes one good answer after the other, with its head.
+pub(crate) type Answers = dyn Fn(&[u8]);
+
+/// A good answer within this time, counted from when it was due, is prompt.
+const PROMPT: Duration = Duration::from_millis(500);
+/// How long somebody waits for a free connection: so that there is time left for the answer.
+const WAITS_MAX: Duration = Duration::from_millis(250);
 
 /// What to send, to whom, and how.
 pub(crate) struct Load<'a> {
@@ -30,6 +42,8 @@ pub(crate) struct Load<'a> {
     pub(crate) rate: Option<f64>,
     /// Writes the next request.
     pub(crate) request: Rc<Requests>,
+    /// Reads good answers, where somebody wants to.
+    pub(crate) answers: Option<Rc<Answers>>,
 }
 
 /// How it went.
@@ -37,10 +51,16 @@ pub(crate) struct Load<'a> {
 pub(crate) struct Figures {
     /// Answers with 2xx or 304.
     pub(crate) good: u64,
+    /// Those of them that came well within half a second of when they were due.
+    pub(crate) prompt: u64,
     /// Answers with 409 and 422: refused, as they should be.
     pub(crate) refused: u64,
+    /// Answers with 429 and 503: turned away.
+    pub(crate) busy: u64,
     /// All other answers.
     pub(crate) failed: u64,
+    /// Requests that were never sent, since no connection was free in time.
+    pub(crate) unsent: u64,
     /// From the first request to the last answer.
     pub(crate) took: Duration,
     /// In microseconds, of the good ones; in an open loop from when they were due.
@@ -53,23 +73,54 @@ impl Figures {
         self.good as f64 / self.took.as_secs_f64()
     }
 
+    /// Good answers a second that were prompt.
+    pub(crate) fn prompt_per_second(&self) -> f64 {
+        self.prompt as f64 / self.took.as_secs_f64()
+    }
+
     /// Good answers among all.
     pub(crate) fn share_good(&self) -> f64 {
-        self.good as f64 / (self.good + self.refused + self.failed).max(1) as f64
+        let all = self.good + self.refused + self.busy + self.failed;
+        self.good as f64 / all.max(1) as f64
+    }
+
+    /// What this share of the good answers took at most, in milliseconds.
+    pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
+        self.latency_us.value_at_quantile(share) as f64 / 1e3
+    }
+
+    /// All of it in words.
+    pub(crate) fn told(&self) -> String {
+        let Self { good, prompt, refused, busy, failed, unsent, .. } = self;
+        format!(
+            "{good} good, {prompt} of them prompt, {refused} refused, {busy} busy, {failed} \
+             failed, {unsent} unsent"
+        )
     }
 
     fn new() -> Self {
         let latency_us = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds");
-        Self { good: 0, refused: 0, failed: 0, took: Duration::ZERO, latency_us }
+        Self {
+            good: 0,
+            prompt: 0,
+            refused: 0,
+            busy: 0,
+            failed: 0,
+            unsent: 0,
+            took: Duration::ZERO,
+            latency_us,
+        }
     }
 
     fn count(&mut self, status: u16, latency: Duration) {
         match status {
             200..300 | 304 => {
                 self.good += 1;
+                self.prompt += u64::from(latency <= PROMPT);
                 self.latency_us.saturating_record(latency.as_micros() as u64);
             }
             409 | 422 => self.refused += 1,
+            429 | 503 => self.busy += 1,
             _ => self.failed += 1,
         }
     }
@@ -83,21 +134,23 @@ pub(crate) async fn run(load: &Load<'_>) -> anyhow::Result<Figures> {
     }
     let figures = Rc::new(RefCell::new(Figures::new()));
     let begun = Instant::now();
-    let due = Rc::new(Due { begun, rate: load.rate, sent: Cell::new(0) });
-    let tasks = LocalSet::new();
+    let due = Rc::new(Due { begun, rate: load.rate, next: Cell::new(0), unsent: Cell::new(0) });
+    let mut tasks = JoinSet::new();
     for connection in connections {
-        let (figures, due, request) = (figures.clone(), due.clone(), load.request.clone());
-        let turn = load.turn;
+        let (figures, due, turn) = (figures.clone(), due.clone(), load.turn);
+        let (request, answers) = (load.request.clone(), load.answers.clone());
         tasks.spawn_local(async move {
+            let driven = drive(connection, &figures, &due, &request, answers.as_deref(), turn);
             // A connection that breaks is a failed answer and ends; the rest goes on.
-            if drive(connection, &figures, &due, &request, turn).await.is_err() {
+            if driven.await.is_err() {
                 figures.borrow_mut().failed += 1;
             }
         });
     }
-    tasks.await;
+    tasks.join_all().await;
     let mut figures = figures.replace(Figures::new());
     figures.took = begun.elapsed();
+    figures.unsent = due.unsent.get();
     Ok(figures)
 }
 
@@ -105,14 +158,25 @@ pub(crate) async fn run(load: &Load<'_>) -> anyhow::Result<Figures> {
 struct Due {
     begun: Instant,
     rate: Option<f64>,
-    sent: Cell<u64>,
+    /// The number of the next request.
+    next: Cell<u64>,
+    unsent: Cell<u64>,
 }
 
 impl Due {
     async fn next(&self) -> Instant {
         let Some(rate) = self.rate else { return Instant::now() };
-        let number = self.sent.replace(self.sent.get() + 1);
-        let due = self.begun + Duration::from_secs_f64(number as f64 / rate);
+        let at = |number: u64| self.begun + Duration::from_secs_f64(number as f64 / rate);
+        let mut number = self.next.get();
+        // Those who have waited too long have gone.
+        let patient_since = self.begun.elapsed().saturating_sub(WAITS_MAX);
+        let first_patient = (patient_since.as_secs_f64() * rate).ceil() as u64;
+        if first_patient > number {
+            self.unsent.set(self.unsent.get() + first_patient - number);
+            number = first_patient;
+        }
+        self.next.set(number + 1);
+        let due = at(number);
         if due > Instant::now() {
             tokio::time::sleep_until(due.into()).await;
         }
@@ -125,17 +189,23 @@ async fn drive(
     figures: &RefCell<Figures>,
     due: &Due,
     request: &Requests,
+    answers: Option<&Answers>,
     turn: Duration,
 ) -> anyhow::Result<()> {
     let mut bytes = Vec::with_capacity(1_024);
     loop {
         let since = due.next().await;
-        if due.begun.elapsed() >= turn {
+        if due.begun.elapsed() >= turn || since.duration_since(due.begun) >= turn {
             return Ok(());
         }
         bytes.clear();
         (request.borrow_mut())(&mut bytes);
         let status = connection.ask(&bytes).await?;
+        if let Some(answers) = answers
+            && status < 300
+        {
+            answers(&connection.received);
+        }
         figures.borrow_mut().count(status, since.elapsed());
     }
 }

@@ -1,39 +1,35 @@
-//! Everything that is measured, running, with enough seats for all turns.
+//! Usher and everything that it is compared with, running, with enough seats for all turns.
 //!
 //! No seat is asked for twice, so a hold is refused only where its server is at fault.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use tokio_postgres::{CopyInSink, NoTls};
-use usher_loadgen::http::{Address, Client, Manners};
-use usher_loadgen::meter::Meter;
-use usher_loadgen::{plan, setup};
-use usher_wire::plan::PlanDocument;
 
+use crate::Settings;
 use crate::client::{Load, Requests};
 use crate::processes::{self, Process, wait_until};
+use crate::usher::{Hall, LISTEN, Usher};
 
-const ORGANISER_KEY: &str = "compare-organiser-key-0123456789";
-const OPERATOR_KEY: &str = "compare-operator-key-0123456789";
 /// Seats of one show: the hall that all of this is for.
-const SHOW_SEATS: u32 = 100_000;
-/// Shows, sold one after the other.
-const SHOWS: usize = 16;
-const STANDING: u32 = 40_000_000;
+pub(crate) const SHOW_SEATS: u32 = 100_000;
+/// More holds than anybody makes in a second here.
+const HOLDS_PER_SECOND_MAX: f64 = 150_000.0;
+/// Seats that PostgreSQL has, in halls, for each of the two designs that sell them.
+const POSTGRES_SHOWS: usize = 5;
+/// The most that a pool may have.
+const STANDING: u32 = 10_000_000;
 
-pub(crate) const USHER: &str = "127.0.0.1:18101";
-pub(crate) const USHER_OPS: &str = "127.0.0.1:18102";
 /// Peers with a Redis that syncs each write.
-pub(crate) const PEERS_DURABLE: &str = "127.0.0.1:18103";
+const PEERS_DURABLE: &str = "127.0.0.1:18103";
 /// Peers with a Redis that keeps nothing.
-pub(crate) const PEERS_VOLATILE: &str = "127.0.0.1:18104";
+const PEERS_VOLATILE: &str = "127.0.0.1:18104";
 
 /// Somebody who is measured.
 #[derive(Clone)]
@@ -49,82 +45,174 @@ pub(crate) struct Contender {
 impl Contender {
     /// What the client is to do.
     pub(crate) fn load(&self, connections: usize, turn: Duration, rate: Option<f64>) -> Load<'_> {
-        Load { address: self.address, connections, turn, rate, request: self.requests.clone() }
+        let (address, request) = (self.address, self.requests.clone());
+        Load { address, connections, turn, rate, request, answers: None }
+    }
+}
+
+/// Shows of ours, sold one seat a hold and one show after the other; more are made when needed.
+pub(crate) struct Sale {
+    hall: Hall,
+    shows: Rc<RefCell<Vec<String>>>,
+    next: Rc<Cell<usize>>,
+}
+
+impl Sale {
+    /// Nothing is for sale yet.
+    pub(crate) async fn prepare(usher: &Usher, seats: u32) -> anyhow::Result<Self> {
+        let hall = usher.hall(seats).await?;
+        Ok(Self { hall, shows: Rc::default(), next: Rc::default() })
+    }
+
+    /// Makes so many shows that they are not sold out within this time.
+    pub(crate) async fn last_for(&self, usher: &Usher, turn: Duration) -> anyhow::Result<()> {
+        let needed = (turn.as_secs_f64() * HOLDS_PER_SECOND_MAX) as usize;
+        self.offer(usher, needed).await
+    }
+
+    /// Makes so many shows that there are so many seats to sell.
+    pub(crate) async fn offer(&self, usher: &Usher, seats: usize) -> anyhow::Result<()> {
+        let wanted = self.next.get() + seats;
+        while self.shows.borrow().len() * self.hall.labels.len() < wanted {
+            let show = usher.show(&self.hall).await?;
+            self.shows.borrow_mut().push(show);
+        }
+        Ok(())
+    }
+
+    /// The shows, in the order in which they are sold.
+    pub(crate) fn shows(&self) -> Vec<String> {
+        self.shows.borrow().clone()
+    }
+
+    /// Where all of them are.
+    pub(crate) fn hall(&self) -> &Hall {
+        &self.hall
+    }
+
+    /// Holds of one seat each.
+    pub(crate) fn holds(&self) -> Contender {
+        let (labels, shows, next) =
+            (self.hall.labels.clone(), self.shows.clone(), self.next.clone());
+        let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
+            let number = next.replace(next.get() + 1);
+            let (show, seat) = (number / labels.len(), number % labels.len());
+            let shows = shows.borrow();
+            // Only a machine beyond imagination gets here; it is told that seats are taken.
+            let show = &shows[show % shows.len()];
+            let body = format!(r#"{{"userId":"buyer-{number}","seatIds":["{}"]}}"#, labels[seat]);
+            post(out, &format!("/api/v1/shows/{show}/holds"), &body);
+        }));
+        Contender { name: "Usher", address: LISTEN, requests }
     }
 }
 
 /// All servers. They end with it.
 pub(crate) struct Stage {
-    /// Shows with seats, in the order in which they are sold.
-    pub(crate) shows: Vec<String>,
+    /// Ours.
+    pub(crate) usher: Usher,
+    /// What it sells.
+    pub(crate) sale: Sale,
     standing: String,
-    labels: Rc<Vec<String>>,
     _processes: Vec<Process>,
     _directory: tempfile::TempDir,
 }
 
 impl Stage {
     /// Starts everything and fills it.
-    pub(crate) async fn set(binaries: &Path) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir()?;
+    pub(crate) async fn set(settings: &Settings) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir_in(&settings.scratch)?;
         let at = |name: &str| directory.path().join(name);
         open_to_others(directory.path())?;
         let mut processes = vec![processes::postgres(&at("postgres"))?];
         let postgres = at("postgres");
+        wait_until("PostgreSQL", async || connect(&postgres).await.is_ok()).await?;
         for (name, address, is_durable) in
             [("durable", PEERS_DURABLE, true), ("volatile", PEERS_VOLATILE, false)]
         {
             let (redis, socket) = processes::redis(&at(name), is_durable)?;
             processes.push(redis);
             wait_until("Redis", async || socket.exists()).await?;
-            wait_until("PostgreSQL", async || connect(&postgres).await.is_ok()).await?;
-            let mut command = Command::new(binaries.join("usher-peers"));
-            command.args(["--listen", address, "--redis"]).arg(&socket);
-            command.arg("--postgres").arg(&postgres);
-            processes.push(Process::start(&mut command, &at(&format!("peers-{name}.log")))?);
-            wait_for(address).await?;
+            processes.push(peers(settings, address, directory.path(), name, &socket).await?);
         }
-        let plan = serde_json::to_vec(&plan::generate(SHOW_SEATS))?;
-        let labels = labels(&plan)?;
-        fill(&postgres, &labels).await?;
-        processes.push(start_usher(binaries, &at("usher"), &at("usher.log")).await?);
-        let (shows, standing) = make_shows(&plan).await?;
-        Ok(Self {
-            shows,
-            standing,
-            labels: labels.into(),
-            _processes: processes,
-            _directory: directory,
-        })
-    }
-
-    /// Holds of one seat each, at Usher: one show after the other.
-    pub(crate) fn usher_seats(&self) -> Contender {
-        let shows = self.shows.clone();
-        let path = move |show: usize| format!("/api/v1/shows/{}/holds", shows[show % SHOWS]);
-        Contender { name: "Usher", address: USHER, requests: seats(path, self.labels.clone()) }
-    }
-
-    /// Holds of one seat each, at a peer.
-    pub(crate) fn peer_seats(
-        &self,
-        name: &'static str,
-        address: &'static str,
-        path: &'static str,
-    ) -> Contender {
-        Contender { name, address, requests: seats(move |_| path.into(), self.labels.clone()) }
+        let usher = Usher::start(settings, &[]).await?;
+        let sale = Sale::prepare(&usher, SHOW_SEATS).await?;
+        fill(&postgres, &sale.hall.labels).await?;
+        let standing = usher.standing_show(STANDING).await?;
+        Ok(Self { usher, sale, standing, _processes: processes, _directory: directory })
     }
 
     /// Holds of one standing ticket each, at Usher.
     pub(crate) fn usher_standing(&self) -> Contender {
         let path = format!("/api/v1/shows/{}/holds", self.standing);
-        Contender { name: "Usher", address: USHER, requests: standing(path, "Standing") }
+        Contender { name: "Usher", address: LISTEN, requests: standing(path) }
     }
 
     /// Holds of one standing ticket each, at a peer.
     pub(crate) fn peer_standing(&self, name: &'static str, path: &'static str) -> Contender {
-        let requests = standing(path.into(), "standing");
-        Contender { name, address: PEERS_DURABLE, requests }
+        Contender { name, address: PEERS_DURABLE, requests: standing(path.into()) }
+    }
+
+    /// Holds of one seat each, at a peer. `halls` is the number of halls that come before.
+    pub(crate) fn peer_seats(
+        &self,
+        name: &'static str,
+        is_durable: bool,
+        path: &'static str,
+        halls: usize,
+    ) -> Contender {
+        let (labels, mut next) = (self.sale.hall.labels.clone(), halls * SHOW_SEATS as usize);
+        let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
+            // The peers have the seats of all shows in one table.
+            let (show, seat) = (next / labels.len(), next % labels.len());
+            let seat = &labels[seat];
+            let body = format!(r#"{{"userId":"buyer-{next}","seatIds":["{show}-{seat}"]}}"#);
+            post(out, path, &body);
+            next += 1;
+        }));
+        Contender {
+            name,
+            address: if is_durable { PEERS_DURABLE } else { PEERS_VOLATILE },
+            requests,
+        }
+    }
+}
+
+/// The halls that come before those of the second design that sells from PostgreSQL.
+pub(crate) const SECOND_DESIGN_HALLS: usize = POSTGRES_SHOWS;
+
+/// An HTTP server with nothing behind it.
+pub(crate) struct Empty {
+    _process: Process,
+    _directory: tempfile::TempDir,
+}
+
+impl Empty {
+    /// Starts it.
+    pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir_in(&settings.scratch)?;
+        let mut command = Command::new(settings.binaries.join("usher-peers"));
+        command.args(["--listen", PEERS_VOLATILE]);
+        let process = Process::start(&mut command, &directory.path().join("log"))?;
+        wait_for(PEERS_VOLATILE).await?;
+        Ok(Self { _process: process, _directory: directory })
+    }
+
+    /// Holds that are read and answered and not made.
+    pub(crate) fn holds() -> Contender {
+        let mut next = 0_usize;
+        let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
+            let body = format!(r#"{{"userId":"buyer-{next}","seatIds":["s01-A-{}"]}}"#, next % 40);
+            post(out, "/empty", &body);
+            next += 1;
+        }));
+        Contender { name: "empty handler", address: PEERS_VOLATILE, requests }
+    }
+
+    /// The least that a read can be.
+    pub(crate) fn reads() -> Contender {
+        let request = "GET /empty HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        repeated("empty handler", PEERS_VOLATILE, request.into())
     }
 }
 
@@ -136,23 +224,10 @@ pub(crate) fn repeated(name: &'static str, address: &'static str, request: Strin
     Contender { name, address, requests }
 }
 
-fn seats(path: impl Fn(usize) -> String + 'static, labels: Rc<Vec<String>>) -> Rc<Requests> {
-    let mut next = 0;
-    Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
-        let (show, seat) = (next / SHOW_SEATS as usize, next % SHOW_SEATS as usize);
-        // The peers have the seats of all shows in one table.
-        let label = &labels[seat];
-        let of_show = if path(show).starts_with("/api") { "" } else { &format!("{show}-") };
-        let body = format!(r#"{{"userId":"buyer-{next}","seatIds":["{of_show}{label}"]}}"#);
-        post(out, &path(show), &body);
-        next += 1;
-    }))
-}
-
-fn standing(path: String, stock: &'static str) -> Rc<Requests> {
+fn standing(path: String) -> Rc<Requests> {
     let mut next = 0_u64;
     Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
-        let stock = format!(r#"{{"name":"{stock}","quantity":1}}"#);
+        let stock = r#"{"name":"standing","quantity":1}"#;
         let body = format!(r#"{{"userId":"buyer-{next}","stock":{stock}}}"#);
         post(out, &path, &body);
         next += 1;
@@ -170,16 +245,30 @@ fn post(out: &mut Vec<u8>, path: &str, body: &str) {
     written.expect("memory takes it");
 }
 
+async fn peers(
+    settings: &Settings,
+    address: &'static str,
+    directory: &Path,
+    name: &str,
+    redis: &Path,
+) -> anyhow::Result<Process> {
+    let mut command = Command::new(settings.binaries.join("usher-peers"));
+    command.args(["--listen", address, "--redis"]).arg(redis);
+    command.arg("--postgres").arg(directory.join("postgres"));
+    let process = Process::start(&mut command, &directory.join(format!("peers-{name}.log")))?;
+    wait_for(address).await?;
+    Ok(process)
+}
+
+async fn wait_for(address: &'static str) -> anyhow::Result<()> {
+    let answers = async || tokio::net::TcpStream::connect(address).await.is_ok();
+    wait_until(address, answers).await
+}
+
 /// PostgreSQL is not run as root, and must reach its directory.
 fn open_to_others(directory: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     Ok(std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?)
-}
-
-fn labels(plan: &[u8]) -> anyhow::Result<Vec<String>> {
-    let plan: PlanDocument<'_> = serde_json::from_slice(plan)?;
-    let seats = plan.zones.iter().flat_map(|zone| &zone.rows).flat_map(|row| &row.seats);
-    Ok(seats.map(|seat| seat.seat_guid.to_string()).collect())
 }
 
 async fn connect(postgres: &Path) -> anyhow::Result<tokio_postgres::Client> {
@@ -208,56 +297,11 @@ async fn fill(postgres: &Path, labels: &[String]) -> anyhow::Result<()> {
     let copy: CopyInSink<Bytes> =
         client.copy_in("COPY seats (id, status, version) FROM STDIN").await?;
     let mut copy = std::pin::pin!(copy);
-    for show in 0..SHOWS {
+    for show in 0..2 * POSTGRES_SHOWS {
         let lines: String = labels.iter().map(|l| format!("{show}-{l}\t0\t0\n")).collect();
         copy.send(lines.into_bytes().into()).await?;
     }
     copy.finish().await?;
     client.batch_execute("ANALYZE seats; CHECKPOINT").await?;
     Ok(())
-}
-
-async fn start_usher(binaries: &Path, data: &Path, log: &Path) -> anyhow::Result<Process> {
-    let mut command = Command::new(binaries.join("usher"));
-    command.args(["serve", "--listen", USHER, "--ops-listen", USHER_OPS, "--data-dir"]);
-    command.arg(data);
-    command.env("USHER_ORGANISER_KEY", ORGANISER_KEY).env("USHER_OPERATOR_KEY", OPERATOR_KEY);
-    let usher = Process::start(&mut command, log)?;
-    wait_for(USHER).await?;
-    Ok(usher)
-}
-
-async fn wait_for(address: &'static str) -> anyhow::Result<()> {
-    let answers = async || tokio::net::TcpStream::connect(address).await.is_ok();
-    wait_until(address, answers).await
-}
-
-async fn make_shows(plan: &[u8]) -> anyhow::Result<(Vec<String>, String)> {
-    let manners = Manners {
-        connections_max: 4,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(30),
-        tries_max: 1,
-        drop_share: 0.0,
-        seed: 1,
-    };
-    let address = Address::parse(&format!("http://{USHER}")).map_err(|why| anyhow!(why))?;
-    let client = Client::new(address, manners, Rc::new(Meter::new(Instant::now())));
-    let make = async |plan: Option<&[u8]>, stock: u32| {
-        let new = setup::NewShow {
-            plan: plan.map(<[u8]>::to_vec),
-            stock,
-            segments: None,
-            limit_per_user: 6,
-            hold_seconds: 600,
-            run_id: "compare".into(),
-        };
-        let show = setup::make(&client, ORGANISER_KEY, &new).await.map_err(|why| anyhow!(why))?;
-        anyhow::Ok(show.show_id)
-    };
-    let mut shows = Vec::new();
-    for _ in 0..SHOWS {
-        shows.push(make(Some(plan), 0).await.context("a show with seats")?);
-    }
-    Ok((shows, make(None, STANDING).await.context("a show with standing tickets")?))
 }

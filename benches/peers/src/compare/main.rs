@@ -1,23 +1,24 @@
-//! Measures Usher beside what people would use instead, interleaved in one run, and prints ratios.
+//! Measures Usher beside what people would use instead, interleaved in one run, and whole servers
+//! beside what they must reach; prints one table.
 //!
-//! Absolute figures on a shared machine mean little, so nothing here is one: every row is measured
-//! round by round, each contender in turn, and the ratio is that of the medians. `scripts/bench`
-//! installs the peers and builds everything first.
+//! Absolute figures on a shared machine mean little, so wherever there is something to compare
+//! with, a row is a ratio: measured round by round, each contender in turn, of the medians.
+//! `scripts/bench` installs the peers and builds everything first.
 
 mod client;
 mod contenders;
 mod processes;
 mod rows;
 mod table;
+mod usher;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-
-use contenders::Stage;
 
 /// As in the servers, so that the client is not what limits them.
 #[global_allocator]
@@ -25,35 +26,56 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures Usher beside its peers.
 #[derive(Debug, Parser)]
-struct Cli {
+pub(crate) struct Settings {
     /// Rows to measure, by number; all where none is given.
-    rows: Vec<u32>,
+    numbers: Vec<u32>,
     /// Rounds in which each contender has its turn.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Length of a turn, in seconds.
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    seconds: Duration,
+    /// A hundredth of the shows, seats and readers: to try whether it works, not to measure.
+    #[arg(long)]
+    small: bool,
     /// Where the servers' binaries are.
     #[arg(long, default_value = "target/release")]
     binaries: PathBuf,
+    /// Where servers keep their data meanwhile: on a disk, not in memory, and for all to reach,
+    /// since PostgreSQL does not run as root.
+    #[arg(long, default_value = "/tmp")]
+    scratch: PathBuf,
     /// Where the table goes, as text and as JSON.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    fs::create_dir_all(&cli.out).context("the folder for the results")?;
+impl Settings {
+    /// So many, or a hundredth of it where this is only a trial.
+    pub(crate) fn sized(&self, many: u32) -> u32 {
+        if self.small { many.div_ceil(100) } else { many }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let settings = Settings::parse();
+    fs::create_dir_all(&settings.out).context("the folder for the results")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let turn = Duration::from_secs_f64(cli.seconds);
-    let rows = runtime.block_on(async {
-        let mut stage = Stage::set(&cli.binaries).await?;
-        rows::measure(&mut stage, &cli.rows, cli.rounds, turn).await
-    })?;
+    // The load generator's client keeps to one thread.
+    let tasks = tokio::task::LocalSet::new();
+    let (rows, failures) = tasks.block_on(&runtime, rows::measure(&settings));
     let text = table::text(&rows);
-    print!("{text}");
-    fs::write(cli.out.join("table.txt"), text)?;
-    fs::write(cli.out.join("table.json"), serde_json::to_vec_pretty(&table::json(&rows))?)?;
-    Ok(())
+    print!("\n{text}");
+    fs::write(settings.out.join("table.txt"), text)?;
+    let json = serde_json::to_vec_pretty(&table::json(&rows))?;
+    fs::write(settings.out.join("table.json"), json)?;
+    for failure in &failures {
+        eprintln!("not measured: {failure}");
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -20,6 +20,14 @@ impl Process {
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
         Ok(Self { child })
     }
+
+    /// What it has in memory, in bytes.
+    pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? * 1_024)
+    }
 }
 
 impl Drop for Process {

@@ -1,6 +1,8 @@
 //! What `execute` hands back: facts to record, something to answer, something to do afterwards.
 
-use crate::event::Event;
+use smallvec::smallvec;
+
+use crate::event::{Event, Events};
 use crate::id::{HoldNo, PaymentRef};
 use crate::money::Cents;
 use crate::refusal::Refusal;
@@ -11,7 +13,7 @@ use crate::time::Timestamp;
 pub struct Decision {
     /// To be recorded, then applied, in this order. Empty for most refusals; a refusal that met
     /// something past its end carries the expiry.
-    pub events: Vec<Event>,
+    pub events: Events,
     /// What to answer, once everything it rests on is durable.
     pub outcome: Outcome,
     /// What to do once the events are durable.
@@ -91,19 +93,19 @@ pub enum Effect {
 
 impl Decision {
     pub(crate) fn refuse(refusal: Refusal) -> Self {
-        Self { events: Vec::new(), outcome: Outcome::Refused(refusal), effects: Vec::new() }
+        Self { events: Events::new(), outcome: Outcome::Refused(refusal), effects: Vec::new() }
     }
 
     pub(crate) fn replay(subject: Subject) -> Self {
         let outcome = Outcome::Done { subject, replayed: true };
-        Self { events: Vec::new(), outcome, effects: Vec::new() }
+        Self { events: Events::new(), outcome, effects: Vec::new() }
     }
 
     pub(crate) fn done(event: Event, subject: Subject) -> Self {
-        Self::all(vec![event], subject)
+        Self::all(smallvec![event], subject)
     }
 
-    pub(crate) fn all(events: Vec<Event>, subject: Subject) -> Self {
+    pub(crate) fn all(events: Events, subject: Subject) -> Self {
         let outcome = Outcome::Done { subject, replayed: false };
         Self { events, outcome, effects: Vec::new() }
     }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::command::KeyUse;
 use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::inventory::{Claim, RefundCause};
@@ -15,15 +17,19 @@ use crate::show::{
 };
 use crate::time::Timestamp;
 
-/// One fact about one inventory.
+/// What one command leads to. Mostly it is a single event, which needs no allocation of its own.
+pub type Events = SmallVec<[Event; 1]>;
+
+/// One fact about one inventory. What is large and rare is in boxes, since every event is moved
+/// about as if it were the largest.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A show came into being; everything in it is `BLOCKED`.
     ShowCreated {
         /// What buyers read.
-        details: ShowDetails,
+        details: Box<ShowDetails>,
         /// How it sells.
-        terms: Terms,
+        terms: Box<Terms>,
         /// Its seats.
         plan: Option<Arc<SeatPlan>>,
         /// Its standing tickets.

@@ -43,8 +43,8 @@ impl Inventory {
     fn apply_event(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::ShowCreated { details, terms, plan, pools } => {
-                self.terms = Some(terms.clone());
-                self.show = Some(Box::new(new_record(details.clone(), pools)));
+                self.terms = Some((**terms).clone());
+                self.show = Some(Box::new(new_record((**details).clone(), pools)));
                 if let Some(plan) = plan {
                     self.goods = Goods::Seats(SeatMap::new(plan.clone()));
                 }
@@ -329,7 +329,7 @@ impl Inventory {
                 break;
             }
             self.ended.pop_front();
-            let Some(hold) = self.holds.remove(&no) else { continue };
+            let Some(hold) = self.holds.remove(no) else { continue };
             if let Some(buyer) = self.buyers.get_mut(&hold.buyer) {
                 buyer.forget_keys(at);
                 if buyer.is_blank() {
@@ -340,7 +340,7 @@ impl Inventory {
     }
 
     fn hold_mut(&mut self, no: HoldNo) -> &mut Hold {
-        self.holds.get_mut(&no).expect("events name holds that exist")
+        self.holds.get_mut(no).expect("events name holds that exist")
     }
 
     fn order_mut(&mut self, no: HoldNo) -> &mut Order {

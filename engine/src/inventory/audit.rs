@@ -76,7 +76,7 @@ impl Inventory {
     pub fn audit(&self) -> Audit {
         let mut audit = Audit::default();
         let mut owners: BTreeMap<SeatIx, u32> = BTreeMap::new();
-        for (&no, hold) in &self.holds {
+        for (no, hold) in self.holds.iter() {
             let units = u64::from(hold.claim.units());
             let sold = hold.is_sold();
             audit.held += units * u64::from(hold.keeps_units());

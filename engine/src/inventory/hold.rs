@@ -1,10 +1,12 @@
 //! Taking seats and tickets for a while, and giving them back.
 
-use super::{Claim, Goods, HoldStatus, Inventory};
+use smallvec::smallvec;
+
+use super::{Buyer, Claim, Goods, HoldStatus, Inventory, Seats};
 use crate::command::{HoldRequest, KeyUse, Wish};
 use crate::decision::{Decision, Outcome, Subject};
-use crate::event::Event;
-use crate::id::{BuyerId, HoldNo};
+use crate::event::{Event, Events};
+use crate::id::HoldNo;
 use crate::limits::{HOLDS_PER_BUYER_MAX, UNITS_PER_HOLD_MAX};
 use crate::money::Cents;
 use crate::plan::SeatIx;
@@ -29,12 +31,13 @@ impl Inventory {
         terms: &Terms,
         now: Timestamp,
     ) -> Decision {
-        match self.find_repeat(request.buyer, request.key, now) {
+        let buyer = self.buyers.get(&request.buyer);
+        match find_repeat(buyer, request.key, now) {
             Ok(Some(hold)) => return Decision::replay(Subject::Hold(hold)),
             Ok(None) => {}
             Err(refusal) => return Decision::refuse(refusal),
         }
-        match self.choose_for_buyer(request, terms, now) {
+        match self.choose_for_buyer(request, buyer, terms, now) {
             Ok(Choice::Found { claim, overdue }) => {
                 let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
                 let hold = self.next_hold;
@@ -57,6 +60,7 @@ impl Inventory {
     fn choose_for_buyer(
         &self,
         request: &HoldRequest,
+        buyer: Option<&Buyer>,
         terms: &Terms,
         now: Timestamp,
     ) -> Result<Choice, Refusal> {
@@ -64,12 +68,12 @@ impl Inventory {
         if let Some(reason) = terms.closed_because(now) {
             return Err(Refusal::SaleNotOpen(reason));
         }
-        self.check_limits(request.buyer, wish_units(&request.wish), terms)?;
+        check_limits(buyer, wish_units(&request.wish), terms)?;
         self.choose(&request.wish, now)
     }
 
     pub(super) fn release(&self, no: HoldNo, now: Timestamp) -> Decision {
-        let Some(hold) = self.holds.get(&no) else {
+        let Some(hold) = self.holds.get(no) else {
             return Decision::refuse(self.missing_hold(no));
         };
         match hold.status {
@@ -97,21 +101,6 @@ impl Inventory {
         if no.0 > 0 && no < self.next_hold { Refusal::HoldExpired } else { Refusal::UnknownHold }
     }
 
-    /// The hold that an earlier command with the same key led to.
-    pub(super) fn find_repeat(
-        &self,
-        buyer: BuyerId,
-        key: Option<KeyUse>,
-        now: Timestamp,
-    ) -> Result<Option<HoldNo>, Refusal> {
-        let Some(used) = key else { return Ok(None) };
-        match self.buyers.get(&buyer).and_then(|buyer| buyer.find_key(used, now)) {
-            None => Ok(None),
-            Some(entry) if entry.used.digest == used.digest => Ok(Some(entry.hold)),
-            Some(_) => Err(Refusal::KeyReused),
-        }
-    }
-
     /// Checks what can be said of a wish without knowing what is free.
     pub(super) fn check_form(&self, wish: &Wish) -> Result<(), Refusal> {
         let units = wish_units(wish);
@@ -132,19 +121,6 @@ impl Inventory {
             (Wish::Stock { .. }, Goods::Stock(_)) => Ok(()),
             _ => Err(Refusal::WrongKind),
         }
-    }
-
-    fn check_limits(&self, buyer: BuyerId, units: u32, terms: &Terms) -> Result<(), Refusal> {
-        let units_max = terms.units_per_buyer_max;
-        let (has, holds) = self.buyers.get(&buyer).map_or((0, 0), |b| (b.units, b.holds));
-        let allowed = units_max + u32::from(planted("limit-off-by-one"));
-        if has + units > allowed {
-            return Err(Refusal::LimitPerBuyer { units_max, has });
-        }
-        if holds >= HOLDS_PER_BUYER_MAX {
-            return Err(Refusal::TooManyHolds { holds_max: HOLDS_PER_BUYER_MAX });
-        }
-        Ok(())
     }
 
     /// Finds what is asked for among what is free. `wish` has passed `check_form`.
@@ -196,7 +172,7 @@ impl Inventory {
         if !taken.is_empty() {
             return Err(Refusal::SeatUnavailable(taken));
         }
-        Ok(Choice::Found { claim: Claim::Seats(seats.into()), overdue })
+        Ok(Choice::Found { claim: Claim::Seats(Seats::from_slice(seats)), overdue })
     }
 
     pub(super) fn price(&self, claim: &Claim, terms: &Terms) -> Cents {
@@ -211,15 +187,42 @@ impl Inventory {
     }
 }
 
+/// The hold that an earlier command of this buyer with the same key led to.
+pub(super) fn find_repeat(
+    buyer: Option<&Buyer>,
+    key: Option<KeyUse>,
+    now: Timestamp,
+) -> Result<Option<HoldNo>, Refusal> {
+    let Some(used) = key else { return Ok(None) };
+    match buyer.and_then(|buyer| buyer.find_key(used, now)) {
+        None => Ok(None),
+        Some(entry) if entry.used.digest == used.digest => Ok(Some(entry.hold)),
+        Some(_) => Err(Refusal::KeyReused),
+    }
+}
+
+fn check_limits(buyer: Option<&Buyer>, units: u32, terms: &Terms) -> Result<(), Refusal> {
+    let units_max = terms.units_per_buyer_max;
+    let (has, holds) = buyer.map_or((0, 0), |buyer| (buyer.units, buyer.holds));
+    let allowed = units_max + u32::from(planted("limit-off-by-one"));
+    if has + units > allowed {
+        return Err(Refusal::LimitPerBuyer { units_max, has });
+    }
+    if holds >= HOLDS_PER_BUYER_MAX {
+        return Err(Refusal::TooManyHolds { holds_max: HOLDS_PER_BUYER_MAX });
+    }
+    Ok(())
+}
+
 /// Ends overdue holds before what needs their units.
-pub(super) fn expiry_first(overdue: Vec<HoldNo>) -> Vec<Event> {
-    if overdue.is_empty() { Vec::with_capacity(1) } else { vec![Event::Expired { holds: overdue }] }
+pub(super) fn expiry_first(overdue: Vec<HoldNo>) -> Events {
+    if overdue.is_empty() { Events::new() } else { smallvec![Event::Expired { holds: overdue }] }
 }
 
 /// Nothing is decided until other segments were asked.
 pub(super) fn parked(short: u32, needs: u32) -> Decision {
     let outcome = Outcome::Parked { short, needs };
-    Decision { events: Vec::new(), outcome, effects: Vec::new() }
+    Decision { events: Events::new(), outcome, effects: Vec::new() }
 }
 
 pub(super) fn wish_units(wish: &Wish) -> u32 {

@@ -82,8 +82,7 @@ impl Inventory {
     /// Takes the image of this inventory; equal inventories have equal images.
     #[must_use]
     pub fn image(&self) -> Image {
-        let mut holds: Vec<_> = self.holds.iter().map(|(no, hold)| (*no, hold.clone())).collect();
-        holds.sort_unstable_by_key(|(no, _)| *no);
+        let mut holds: Vec<_> = self.holds.iter().map(|(no, hold)| (no, hold.clone())).collect();
         if planted("snapshot-forgets-held-seats") {
             holds.retain(|(_, hold)| !(hold.keeps_units() && self.id.is_house()));
         }

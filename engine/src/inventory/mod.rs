@@ -21,6 +21,7 @@ pub mod audit;
 mod buyer;
 mod checkin;
 mod hold;
+mod holds;
 pub mod image;
 mod lend;
 mod order;
@@ -45,6 +46,8 @@ use crate::seats::{SeatMap, SeatStatus};
 use crate::show::{ShowRecord, Terms};
 use crate::stock::Segment;
 use crate::time::Timestamp;
+
+use holds::Holds;
 
 pub use audit::Audit;
 pub use buyer::{Buyer, KeyEntry, Keys};
@@ -77,7 +80,7 @@ pub struct Inventory {
     /// Only in a house.
     show: Option<Box<ShowRecord>>,
     goods: Goods,
-    holds: FixedHashMap<HoldNo, Hold>,
+    holds: Holds,
     /// The number of the next hold.
     next_hold: HoldNo,
     buyers: FixedHashMap<BuyerId, Buyer>,
@@ -104,7 +107,7 @@ impl Inventory {
             terms: None,
             show: None,
             goods: Goods::Nothing,
-            holds: FixedHashMap::default(),
+            holds: Holds::default(),
             next_hold: HoldNo(1),
             buyers: FixedHashMap::default(),
             ended: VecDeque::new(),
@@ -220,12 +223,12 @@ impl Inventory {
     /// [`crate::limits::ENDED_HOLD_MEMORY_MS`], orders never.
     #[must_use]
     pub fn hold(&self, no: HoldNo) -> Option<&Hold> {
-        self.holds.get(&no)
+        self.holds.get(no)
     }
 
-    /// All holds and orders, in no particular order.
+    /// All holds and orders, by number.
     pub fn holds(&self) -> impl Iterator<Item = (HoldNo, &Hold)> {
-        self.holds.iter().map(|(no, hold)| (*no, hold))
+        self.holds.iter()
     }
 
     /// Money recorded here that names no order.
@@ -237,7 +240,7 @@ impl Inventory {
     /// Until when the units of a hold are kept for it; `None` once they are not, or are sold.
     #[must_use]
     pub fn deadline(&self, no: HoldNo) -> Option<Timestamp> {
-        self.holds.get(&no)?.deadline()
+        self.holds.get(no)?.deadline()
     }
 
     /// Seats whose status changed since the last call, each with its status now. A seat may come
@@ -258,10 +261,8 @@ impl Inventory {
         if self.show.as_ref().is_some_and(|show| !show.pools.is_empty()) {
             effects.push(Effect::TellSegments);
         }
-        let mut orders: Vec<_> = self.holds.iter().filter(|(_, h)| h.order.is_some()).collect();
-        orders.sort_unstable_by_key(|(no, _)| **no);
-        let of_orders = orders.into_iter().flat_map(|(no, hold)| {
-            hold.order.iter().flat_map(|order| &order.payments).map(|payment| (*no, payment))
+        let of_orders = self.holds.iter().flat_map(|(no, hold)| {
+            hold.order.iter().flat_map(|order| &order.payments).map(move |payment| (no, payment))
         });
         let of_strays = self.strays.iter().map(|payment| (HoldNo(0), payment));
         let is_due = |payment: &Payment| {
@@ -288,7 +289,7 @@ impl Inventory {
     /// Whether the hold's time is over and this was not recorded yet.
     fn is_overdue(&self, no: HoldNo, now: Timestamp) -> bool {
         if planted("expiry-ignores-order") {
-            return self.holds.get(&no).is_some_and(|h| h.keeps_units() && h.ends_at <= now);
+            return self.holds.get(no).is_some_and(|h| h.keeps_units() && h.ends_at <= now);
         }
         let now = if planted("expiry-in-whole-seconds") { now.plus_ms(999) } else { now };
         self.deadline(no).is_some_and(|deadline| deadline <= now)

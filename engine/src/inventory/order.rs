@@ -1,6 +1,6 @@
 //! Orders before and after the money: placing, cancelling, selling at the counter, taking back.
 
-use super::hold::{Choice, expiry_first, parked, wish_units};
+use super::hold::{Choice, expiry_first, find_repeat, parked, wish_units};
 use super::{Goods, HoldStatus, Inventory, OrderStatus, PaymentStatus};
 use crate::command::{CounterSale, OrderRequest};
 use crate::decision::{Decision, Effect, Subject};
@@ -13,10 +13,10 @@ use crate::time::Timestamp;
 impl Inventory {
     pub(super) fn place_order(&self, request: &OrderRequest, now: Timestamp) -> Decision {
         let no = request.hold;
-        let Some(hold) = self.holds.get(&no) else {
+        let Some(hold) = self.holds.get(no) else {
             return Decision::refuse(self.missing_hold(no));
         };
-        match self.find_repeat(request.buyer, request.key, now) {
+        match find_repeat(self.buyers.get(&request.buyer), request.key, now) {
             Ok(Some(order)) if order == no => return Decision::replay(Subject::Order(order)),
             // The hold is part of the request, even if its digest does not say so.
             Ok(Some(_)) => return Decision::refuse(Refusal::KeyReused),
@@ -47,7 +47,7 @@ impl Inventory {
     }
 
     pub(super) fn cancel(&self, no: HoldNo, now: Timestamp) -> Decision {
-        let Some(order) = self.holds.get(&no).and_then(|hold| hold.order.as_deref()) else {
+        let Some(order) = self.holds.get(no).and_then(|hold| hold.order.as_deref()) else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
         match order.status {
@@ -74,7 +74,7 @@ impl Inventory {
         terms: &Terms,
         now: Timestamp,
     ) -> Decision {
-        match self.find_repeat(sale.buyer, sale.key, now) {
+        match find_repeat(self.buyers.get(&sale.buyer), sale.key, now) {
             Ok(Some(order)) => return Decision::replay(Subject::Order(order)),
             Ok(None) => {}
             Err(refusal) => return Decision::refuse(refusal),
@@ -99,7 +99,7 @@ impl Inventory {
     }
 
     pub(super) fn take_back(&self, no: HoldNo, reason: &str) -> Decision {
-        let Some(order) = self.holds.get(&no).and_then(|hold| hold.order.as_deref()) else {
+        let Some(order) = self.holds.get(no).and_then(|hold| hold.order.as_deref()) else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
         match order.status {

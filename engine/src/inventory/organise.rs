@@ -3,7 +3,7 @@
 
 use super::{Goods, Inventory};
 use crate::decision::{Decision, Effect, Subject};
-use crate::event::Event;
+use crate::event::{Event, Events};
 use crate::id::{POOLS_MAX, SEGMENTS_MAX};
 use crate::limits::{HOLD_MS_MAX, SCHEDULED_BATCHES_MAX, STOCK_MAX};
 use crate::money::Cents;
@@ -23,13 +23,13 @@ impl Inventory {
             return Decision::refuse(Refusal::BadShow(reason));
         }
         let event = Event::ShowCreated {
-            details: show.details.clone(),
-            terms: Terms {
+            details: Box::new(show.details.clone()),
+            terms: Box::new(Terms {
                 stage: Stage::Draft,
                 paused_by_organiser: false,
                 paused_by_operator: false,
                 ..show.terms.clone()
-            },
+            }),
             plan: show.plan.clone(),
             pools: show.pools.clone(),
         };
@@ -65,7 +65,7 @@ impl Inventory {
         if to == SaleMove::Close && terms.stage == Stage::Draft {
             return Decision::refuse(Refusal::IllegalSaleMove);
         }
-        let mut events = Vec::with_capacity(2);
+        let mut events = Events::new();
         if to == SaleMove::Open && !show.batched {
             events.push(Event::PutOnSale(OnSale::Everything));
         }
@@ -135,7 +135,7 @@ impl Inventory {
             Decision::replay(Subject::Show)
         } else {
             let batches = show.schedule[..due].iter();
-            let mut events: Vec<_> =
+            let mut events: Events =
                 batches.map(|batch| Event::PutOnSale(batch.what.clone())).collect();
             events.push(Event::ScheduleTaken { count: due as u32 });
             Decision::all(events, Subject::Show).with(Effect::TellSegments)

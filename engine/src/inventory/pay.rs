@@ -8,7 +8,7 @@ use super::{
 };
 use crate::command::{PaymentMessage, PaymentStart, PaymentVerdict};
 use crate::decision::{Decision, Effect, Subject};
-use crate::event::Event;
+use crate::event::{Event, Events};
 use crate::id::{HoldNo, PaymentRef};
 use crate::limits::PAYMENTS_PER_ORDER_MAX;
 use crate::planted::planted;
@@ -29,7 +29,7 @@ enum Units {
 impl Inventory {
     pub(super) fn start_payment(&self, start: &PaymentStart, now: Timestamp) -> Decision {
         let no = start.order;
-        let found = self.holds.get(&no).and_then(|hold| Some((hold, hold.order.as_deref()?)));
+        let found = self.holds.get(no).and_then(|hold| Some((hold, hold.order.as_deref()?)));
         let Some((hold, order)) = found else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
@@ -85,7 +85,7 @@ impl Inventory {
     }
 
     pub(super) fn payment_message(&self, message: &PaymentMessage, now: Timestamp) -> Decision {
-        let found = self.holds.get(&message.order).and_then(|h| Some((h, h.order.as_deref()?)));
+        let found = self.holds.get(message.order).and_then(|h| Some((h, h.order.as_deref()?)));
         match (found, message.verdict) {
             (Some((_, order)), PaymentVerdict::Failed) => self.failed(message, order),
             (Some((hold, order)), PaymentVerdict::Success) => {
@@ -166,7 +166,7 @@ impl Inventory {
     }
 
     fn pay(&self, message: &PaymentMessage, hold: &Hold) -> Decision {
-        let mut events = Vec::with_capacity(1);
+        let mut events = Events::new();
         if let (false, Claim::Seats(seats), Goods::Seats(map)) =
             (hold.keeps_units(), &hold.claim, &self.goods)
         {
@@ -196,7 +196,7 @@ impl Inventory {
     }
 
     pub(super) fn refund_made(&self, order: HoldNo, reference: &PaymentRef) -> Decision {
-        let of_order = self.holds.get(&order).and_then(|hold| hold.order.as_deref());
+        let of_order = self.holds.get(order).and_then(|hold| hold.order.as_deref());
         let due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
         // Money without an order is found by its name alone, whatever order the provider names.
         let no = if of_order.and_then(|order| order.payment(reference)).is_some_and(due) {

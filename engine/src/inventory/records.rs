@@ -12,12 +12,22 @@ use crate::time::Timestamp;
 pub type Seats = SmallVec<[SeatIx; 4]>;
 
 /// What a hold takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
     /// These seats.
     Seats(Seats),
     /// So many standing tickets.
     Stock(u32),
+}
+
+/// As the derived one would do it, but seats are copied at once and not one by one.
+impl Clone for Claim {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Seats(seats) => Self::Seats(Seats::from_slice(seats)),
+            Self::Stock(quantity) => Self::Stock(*quantity),
+        }
+    }
 }
 
 impl Claim {

@@ -53,7 +53,7 @@ fn hold(inventory: &mut Inventory, no: u32, seats: &[u32]) {
 fn order(inventory: &mut Inventory, no: u32, status: OrderStatus, paid: bool, tickets: usize) {
     let payment =
         Payment { reference: "p".into(), amount: Cents(0), status: PaymentStatus::Captured };
-    let hold = inventory.holds.get_mut(&HoldNo(no)).expect("a hold");
+    let hold = inventory.holds.get_mut(HoldNo(no)).expect("a hold");
     hold.status = HoldStatus::Confirmed;
     hold.order = Some(Box::new(Order {
         status,
@@ -82,7 +82,7 @@ fn an_audit_of_what_is_sound_says_what_the_counters_say() {
 fn an_audit_finds_a_seat_with_two_owners() {
     let mut inventory = row_of_four();
     hold(&mut inventory, 1, &[0, 1]);
-    let again = inventory.holds[&HoldNo(1)].clone();
+    let again = inventory.holds.get(HoldNo(1)).expect("a hold").clone();
     inventory.holds.insert(HoldNo(2), again);
     let audit = inventory.audit();
     assert_eq!(audit.double_sold, [SeatIx(0), SeatIx(1)]);
@@ -93,7 +93,7 @@ fn an_audit_finds_a_seat_with_two_owners() {
 fn an_audit_finds_a_seat_without_an_owner_and_an_owner_without_a_seat() {
     let mut inventory = row_of_four();
     hold(&mut inventory, 1, &[0]);
-    inventory.holds.clear();
+    inventory.holds = crate::inventory::Holds::default();
     assert_eq!(inventory.audit().faults.len(), 2, "{:?}", inventory.audit());
 
     let mut inventory = row_of_four();

@@ -218,6 +218,8 @@ impl SeatMap {
         &self.row_runs
     }
 
+    /// Inlined, so that each caller has only what its two statuses need.
+    #[inline(always)]
     fn transition(&mut self, seats: &[SeatIx], from: SeatStatus, to: SeatStatus) {
         for &seat in seats {
             let was_so = match self.bits(from) {
@@ -257,11 +259,12 @@ impl SeatMap {
             row = self.plan.row(RowIx(number)).seats();
             let joins = self.plan.joins();
             let free = Eligible { free: &self.available, category: None, joins };
-            self.row_runs.set(RowIx(number), free.runs(row.clone()));
+            self.row_runs.set(RowIx(number), free.lengths(row.clone()));
         }
     }
 
     /// The bitmap of a status. Blocked has none: it is where no other bit is set.
+    #[inline(always)]
     fn bits(&mut self, status: SeatStatus) -> Option<&mut Bitmap> {
         match status {
             SeatStatus::Available => Some(&mut self.available),

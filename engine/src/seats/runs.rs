@@ -64,14 +64,15 @@ impl RowRuns {
     }
 
     /// Replaces what is known of a row.
-    pub(super) fn set(&mut self, row: RowIx, runs: impl Iterator<Item = Range<u32>>) {
-        let union = |a: u16, b: Lengths| a | b.0;
-        let lengths = runs.map(|run| Lengths::of(run.end - run.start)).fold(0, union);
-        self.rows[row.index()] = Lengths(lengths);
+    pub(super) fn set(&mut self, row: RowIx, lengths: Lengths) {
+        if std::mem::replace(&mut self.rows[row.index()], lengths) == lengths {
+            return;
+        }
         let block = row.index() / ROWS_PER_BLOCK as usize;
         let first = block * ROWS_PER_BLOCK as usize;
         let end = self.rows.len().min(first + ROWS_PER_BLOCK as usize);
-        self.blocks[block] = Lengths(self.rows[first..end].iter().copied().fold(0, union));
+        let union = self.rows[first..end].iter().fold(0, |union, lengths| union | lengths.0);
+        self.blocks[block] = Lengths(union);
     }
 
     /// The first of `rows` that has a run of a wanted length and is in `among`, if given.
@@ -124,11 +125,7 @@ impl<'a> Eligible<'a> {
     /// 64 links, beginning at any seat: bit `b` is set where seat `first + b` and its successor
     /// are eligible neighbours. None before the first seat and beyond the last.
     pub(super) fn links_from(&self, first: i64) -> u64 {
-        let i = first.div_euclid(64);
-        let links = |i: i64| usize::try_from(i).map_or(0, |i| self.links(i));
-        let pair = u128::from(links(i + 1)) << 64 | u128::from(links(i));
-        // Truncation takes the 64 that were asked for.
-        (pair >> first.rem_euclid(64)) as u64
+        window(first, |i| self.links(i))
     }
 
     /// The runs among the seats of one row, in order.
@@ -143,12 +140,42 @@ impl<'a> Eligible<'a> {
         })
     }
 
+    /// The lengths of the runs among the seats of one row.
+    pub(super) fn lengths(self, row: Range<u32>) -> Lengths {
+        if row.len() >= 64 {
+            let lengths = self.runs(row).map(|run| Lengths::of(run.end - run.start));
+            return Lengths(lengths.fold(0, |union, lengths| union | lengths.0));
+        }
+        // Almost all rows: their seats fit into one word, and so do the links between them.
+        let first = i64::from(row.start);
+        let mut seats = window(first, |i| self.word(i)) & !(u64::MAX << row.len());
+        let joins = self.joins.words();
+        let links = seats & seats >> 1 & window(first, |i| joins.get(i).copied().unwrap_or(0));
+        let mut lengths = 0;
+        while seats != 0 {
+            let run_start = seats.trailing_zeros();
+            let length = (links >> run_start).trailing_ones() + 1;
+            lengths |= Lengths::of(length).0;
+            seats &= u64::MAX << (run_start + length);
+        }
+        Lengths(lengths)
+    }
+
     fn links(&self, i: usize) -> u64 {
         let joins = self.joins.words().get(i).copied().unwrap_or(0);
         let word = self.word(i);
         let successors = word >> 1 | self.word(i + 1) << 63;
         word & successors & joins
     }
+}
+
+/// 64 bits from bit `first` on, which may be before the first word: there all bits are 0.
+fn window(first: i64, word: impl Fn(usize) -> u64) -> u64 {
+    let i = first.div_euclid(64);
+    let word = |i: i64| usize::try_from(i).map_or(0, &word);
+    let pair = u128::from(word(i + 1)) << 64 | u128::from(word(i));
+    // Truncation takes the 64 that were asked for.
+    (pair >> first.rem_euclid(64)) as u64
 }
 
 /// The first bit in `from..end` that is 1, where `word` gives the bits.

@@ -109,15 +109,20 @@ fn events_of_organisers() -> Vec<(&'static str, Event)> {
         (
             "show created",
             Event::ShowCreated {
-                details: details.clone(),
-                terms: terms.clone(),
+                details: details.clone().into(),
+                terms: terms.clone().into(),
                 plan: Some(plan(2)),
                 pools: vec![pool()],
             },
         ),
         (
             "show created without seats",
-            Event::ShowCreated { details, terms, plan: None, pools: vec![] },
+            Event::ShowCreated {
+                details: details.into(),
+                terms: terms.into(),
+                plan: None,
+                pools: vec![],
+            },
         ),
         ("show changed", Event::ShowChanged(Box::new(change))),
         ("nothing changed", Event::ShowChanged(Box::default())),

@@ -118,13 +118,18 @@ fn scramble(seat: u32) -> u32 {
 /// A hold on one seat by a buyer of its own, with a key.
 #[must_use]
 pub fn hold_one(seat: u32) -> Command {
-    let key = KeyUse { key: u64::from(seat), digest: 1 };
-    Command::Hold(HoldRequest {
-        buyer: BuyerId(u128::from(seat) << 64 | u128::from(seat.wrapping_mul(2_654_435_761))),
-        wish: Wish::Seats(vec![SeatIx(seat)]),
-        hold_ms: None,
-        key: Some(key),
-    })
+    hold_by(seat, Wish::Seats(vec![SeatIx(seat)]))
+}
+
+/// A hold by buyer number `n`, with a key.
+#[must_use]
+pub fn hold_by(n: u32, wish: Wish) -> Command {
+    // Keys are hashes where they come from, so all their bytes count.
+    let spread = |factor: u64| u64::from(n + 1).wrapping_mul(factor);
+    let key = KeyUse { key: spread(0x9e37_79b9_7f4a_7c15), digest: spread(0xbf58_476d_1ce4_e5b9) };
+    let (high, low) = (spread(0x94d0_49bb_1331_11eb), spread(0xe703_7ed1_a0b4_28db));
+    let buyer = BuyerId(u128::from(high) << 64 | u128::from(low));
+    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: Some(key) })
 }
 
 /// A source that knows one plan.
@@ -163,13 +168,20 @@ pub fn start_runtime(dir: &Path, shards: usize, plan: Arc<SeatPlan>) -> Runtime 
     Runtime::start(config, storage, Arc::new(|why| panic!("{why}"))).expect("recovered")
 }
 
-/// Creates a show on this plan and opens its sale.
+/// Creates a show on this plan, and with standing tickets where `stock` is not 0, and opens its
+/// sale.
 ///
 /// # Panics
 /// Where the show exists.
-pub async fn open_show(runtime: &Runtime, show: ShowKey, plan: &Arc<SeatPlan>) {
+pub async fn open_show(
+    runtime: &Runtime,
+    show: ShowKey,
+    plan: &Arc<SeatPlan>,
+    stock: u32,
+    segments: u16,
+) {
     let router = runtime.router();
-    let create = Command::CreateShow(Box::new(new_show(plan.clone(), 0, 1)));
+    let create = Command::CreateShow(Box::new(new_show(plan.clone(), stock, segments)));
     router.organise(show, create).await.expect("created");
     router.organise(show, Command::MoveSale(SaleMove::Open)).await.expect("opened");
 }

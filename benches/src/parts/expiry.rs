@@ -1,12 +1,11 @@
 //! 100,000 holds that end in the same millisecond, and what everybody else notices of it.
 //!
-//! `cargo run --release -p usher-benches --example mass_expiry -- [holds]`
-//!
 //! Buyers of a second show hold one seat each at a steady pace, before, during and after. Their
 //! latency is taken from the moment at which they were due (no coordinated omission).
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
 use usher_benches::{HOUSE, SHOW, hold_one, open_show, stadium, start_runtime};
 use usher_engine::command::HoldRequest;
 use usher_engine::{Command, InventoryId, ShowKey};
@@ -56,35 +55,27 @@ async fn probe(router: &Router, other: InventoryId, count: u32) -> Vec<(u64, Dur
     latencies
 }
 
-fn report(name: &str, mut latencies: Vec<Duration>) {
+/// The 99th percentile, in milliseconds.
+fn p99_ms(mut latencies: Vec<Duration>) -> f64 {
     latencies.sort_unstable();
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-    println!(
-        "{name}: {} others, p50 {:?}, p99 {:?}, max {:?}",
-        latencies.len(),
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    latencies[(latencies.len() - 1) * 99 / 100].as_secs_f64() * 1_000.0
 }
 
-#[actix::main]
-async fn main() {
-    let holds: u32 = std::env::args().nth(1).map_or(100_000, |n| n.parse().expect("a number"));
+/// One run.
+pub(crate) async fn run(holds: u32) -> Value {
     let plan = stadium(holds.next_multiple_of(40));
     let dir = tempfile::tempdir().expect("a directory");
     // One shard, so that the others cannot escape to another thread.
     let runtime = start_runtime(dir.path(), 1, plan.clone());
     let router = runtime.router();
     let other = ShowKey(SHOW.0 + 1);
-    open_show(&runtime, SHOW, &plan).await;
-    open_show(&runtime, other, &plan).await;
+    open_show(&runtime, SHOW, &plan, 0, 1).await;
+    open_show(&runtime, other, &plan, 0, 1).await;
 
     let end_ms = now_ms() + 12_000;
     hold_until(&router, holds, end_ms).await;
     let held = router.count(HOUSE).await.expect("a house").audit.held;
     let left_ms = end_ms.saturating_sub(now_ms());
-    println!("{held} holds end together in {left_ms} ms");
     assert_eq!(held, u64::from(holds));
     tokio::time::sleep(Duration::from_millis(left_ms.saturating_sub(4_000))).await;
 
@@ -100,12 +91,17 @@ async fn main() {
         ended_ms = now_ms();
     }
     let latencies = probing.await.expect("no panic");
-    println!("all back {} ms after their end", ended_ms - end_ms);
     let is_during = |at: u64| at >= end_ms && at <= ended_ms + 5;
-    let (during, around): (Vec<_>, Vec<_>) =
-        latencies.into_iter().partition(|(at, _)| is_during(*at));
-    report("before and after", around.into_iter().map(|(_, latency)| latency).collect());
-    report("during", during.into_iter().map(|(_, latency)| latency).collect());
+    let of = |wanted: bool| {
+        let them = latencies.iter().filter(|(at, _)| is_during(*at) == wanted);
+        p99_ms(them.map(|(_, latency)| *latency).collect())
+    };
+    let (during, around) = (of(true), of(false));
     drop(router);
     runtime.stop();
+    json!({
+        "allBackMs": ended_ms - end_ms,
+        "othersP99Ms": { "during": during, "beforeAndAfter": around },
+        "moreMs": during - around,
+    })
 }

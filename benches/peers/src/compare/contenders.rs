@@ -121,7 +121,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts everything and fills it.
     pub(crate) async fn set(settings: &Settings) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir_in(&settings.scratch)?;
+        let directory = settings.directory()?;
         let at = |name: &str| directory.path().join(name);
         open_to_others(directory.path())?;
         let mut processes = vec![processes::postgres(&at("postgres"))?];
@@ -190,7 +190,7 @@ pub(crate) struct Empty {
 impl Empty {
     /// Starts it.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir_in(&settings.scratch)?;
+        let directory = settings.directory()?;
         let mut command = Command::new(settings.binaries.join("usher-peers"));
         command.args(["--listen", PEERS_VOLATILE]);
         let process = Process::start(&mut command, &directory.path().join("log"))?;

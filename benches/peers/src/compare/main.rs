@@ -51,9 +51,24 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// A directory that goes away with what is in it.
+    pub(crate) fn directory(&self) -> anyhow::Result<tempfile::TempDir> {
+        let named = tempfile::Builder::new().prefix("usher-compare-").tempdir_in(&self.scratch);
+        named.with_context(|| format!("a directory in {}", self.scratch.display()))
+    }
+
     /// So many, or a hundredth of it where this is only a trial.
     pub(crate) fn sized(&self, many: u32) -> u32 {
         if self.small { many.div_ceil(100) } else { many }
+    }
+}
+
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate()).expect("signals can be waited for");
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
 }
 
@@ -68,7 +83,14 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The load generator's client keeps to one thread.
     let tasks = tokio::task::LocalSet::new();
-    let (rows, failures) = tasks.block_on(&runtime, rows::measure(&settings));
+    let measured = async {
+        tokio::select! {
+            measured = rows::measure(&settings) => Ok(measured),
+            // Servers and their data go with what is not waited for any more.
+            () = told_to_end() => Err(anyhow::anyhow!("told to end")),
+        }
+    };
+    let (rows, failures) = tasks.block_on(&runtime, measured)?;
     let text = table::text(&rows);
     print!("\n{text}");
     fs::write(settings.out.join("table.txt"), text)?;

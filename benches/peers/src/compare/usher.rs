@@ -82,7 +82,7 @@ impl Usher {
             process: None,
             buyers: client(LISTEN)?,
             operators: client(OPS)?,
-            directory: tempfile::tempdir_in(&settings.scratch)?,
+            directory: settings.directory()?,
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
         let usher = Usher::start(settings, &[]).await?;
         row(settings, &usher, "the processors", Wanted::AtLeast(0.7, 0.85)).await?
     };
-    let directory = tempfile::tempdir_in(&settings.scratch)?;
+    let directory = settings.directory()?;
     let (library, orders) = slow_disk(directory.path())?;
     let usher = Usher::start_with(settings, &SLOW_OPTIONS, library, orders).await?;
     let disk = row(settings, &usher, "a slow disk", Wanted::AtLeast(0.9, 0.97)).await?;

@@ -27,7 +27,9 @@ pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
         ("in groups of up to 6", "1-6", Wanted::AtMost(20.0, 6.0)),
     ] {
         let usher = Usher::start(settings, &[]).await?;
-        let sold = sell_hall(settings, &usher, group)?;
+        let hall = usher.hall(settings.sized(SHOW_SEATS)).await?;
+        let show = usher.show(&hall).await?;
+        let sold = sell(settings, &usher, &show, group)?;
         let row = Row {
             number: 11,
             what: format!("{} seats: hold, order, pay, ticket, {what}", sold.seats),
@@ -48,14 +50,19 @@ pub(super) struct Sold {
     pub(super) seconds: f64,
 }
 
-/// Makes a show of 100,000 seats and sells all of it to groups of such sizes.
-pub(super) fn sell_hall(settings: &Settings, usher: &Usher, group: &str) -> anyhow::Result<Sold> {
+/// Sells all of a show to groups of such sizes.
+pub(super) fn sell(
+    settings: &Settings,
+    usher: &Usher,
+    show: &str,
+    group: &str,
+) -> anyhow::Result<Sold> {
     let out = usher.directory().join("rush");
     let mut command = Command::new(settings.binaries.join("usher-loadgen"));
     command.arg("rush").arg("--url").arg(format!("http://{}", usher::LISTEN));
     command.arg("--ops").arg(format!("http://{}", usher::OPS)).arg("--out").arg(&out);
-    command.arg("--seats").arg(settings.sized(SHOW_SEATS).to_string());
-    command.args(["--choose", "best", "--group", group, "--until-sold-out", "--quiet"]);
+    command.args(["--show", show, "--choose", "best", "--group", group]);
+    command.args(["--until-sold-out", "--quiet"]);
     command.args(["--view", "none", "--pay", "direct", "--tickets", "first"]);
     command.args(["--workers", BUYERS, "--connections", BUYERS]);
     command.env("USHER_ORGANISER_KEY", usher::ORGANISER_KEY);

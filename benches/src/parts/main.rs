@@ -7,6 +7,7 @@
 mod engine;
 mod expiry;
 mod floor;
+mod instructions;
 mod rush;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Part {
         #[arg(long, default_value_t = 100_000)]
         holds: u32,
     },
+    /// Instructions of one hold and of one search, counted by valgrind.
+    Instructions,
     /// Durable holds through shards and the sled journal; then a restart.
     Rush(rush::Options),
     /// Batches of that size in a bare sled, flushed as the journal flushes.
@@ -62,6 +65,7 @@ async fn main() {
         Part::Hold { times } => engine::hold(times),
         Part::Best { times, free } => engine::best(times, free),
         Part::Expire { holds } => engine::expire(holds),
+        Part::Instructions => instructions::count(),
         Part::Rush(options) => rush::run(&options).await,
         Part::Sled(batches) => floor::sled(&batches),
         Part::File(batches) => floor::file(&batches),

@@ -66,6 +66,8 @@ pub(crate) enum Wanted {
     AtLeast(f64, f64),
     /// As little as this, and what we aim for.
     AtMost(f64, f64),
+    /// It is only told.
+    Nothing,
 }
 
 impl Wanted {
@@ -73,6 +75,7 @@ impl Wanted {
         match self {
             Self::AtLeast(bound, _) => value >= bound,
             Self::AtMost(bound, _) => value <= bound,
+            Self::Nothing => true,
         }
     }
 
@@ -80,6 +83,7 @@ impl Wanted {
         let (sign, bound, aim) = match self {
             Self::AtLeast(bound, aim) => ("≥", bound, aim),
             Self::AtMost(bound, aim) => ("≤", bound, aim),
+            Self::Nothing => return (String::new(), String::new()),
         };
         (format!("{sign} {}", short(bound)), short(aim))
     }
@@ -145,20 +149,25 @@ pub(crate) fn json(rows: &[Row]) -> Value {
         })
     };
     let row = |row: &Row| {
-        let (bound, aim, is_least) = match row.wanted {
-            Wanted::AtLeast(bound, aim) => (bound, aim, true),
-            Wanted::AtMost(bound, aim) => (bound, aim, false),
-        };
         let mut object = json!({
             "row": row.number,
             "what": row.what,
             "value": row.figure.value(),
             "spread": row.figure.spread(),
             "isMet": row.wanted.is_met_by(row.figure.value()),
-            "aim": aim,
             "note": row.note,
         });
-        object[if is_least { "atLeast" } else { "atMost" }] = json!(bound);
+        match row.wanted {
+            Wanted::AtLeast(bound, aim) => {
+                object["atLeast"] = json!(bound);
+                object["aim"] = json!(aim);
+            }
+            Wanted::AtMost(bound, aim) => {
+                object["atMost"] = json!(bound);
+                object["aim"] = json!(aim);
+            }
+            Wanted::Nothing => {}
+        }
         match &row.figure {
             Figure::Plain { rounds, unit } => {
                 object["unit"] = json!(unit);

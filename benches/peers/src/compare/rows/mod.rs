@@ -8,6 +8,7 @@ mod latency;
 mod maps;
 mod memory;
 mod overload;
+mod parts;
 mod recovery;
 mod sale;
 mod streams;
@@ -33,6 +34,9 @@ pub(crate) async fn measure(settings: &Settings) -> (Vec<Row>, Vec<String>) {
     let wants = |numbers: &[u32]| {
         settings.numbers.is_empty() || numbers.iter().any(|n| settings.numbers.contains(n))
     };
+    if wants(&parts::NUMBERS) {
+        take("rows of parts", parts::measure(settings));
+    }
     if wants(&beside::NUMBERS) {
         take("rows beside peers", beside::measure(settings).await);
     }

@@ -86,7 +86,7 @@ pub(crate) async fn run(options: &Options) -> Value {
 
 /// All commands, and how long each waited.
 async fn rush(router: &Router, options: &Options) -> Histogram<u64> {
-    let latency_us = Rc::new(RefCell::new(Histogram::new(3).expect("a precision")));
+    let latency_us = Rc::new(RefCell::new(up_to_a_minute()));
     let next = Rc::new(Cell::new(0));
     let buyers = (0..options.in_flight).map(|buyer| {
         let (router, next, latency_us) = (router.clone(), next.clone(), latency_us.clone());
@@ -103,7 +103,11 @@ async fn rush(router: &Router, options: &Options) -> Histogram<u64> {
     for buyer in buyers.collect::<Vec<_>>() {
         buyer.await.expect("no panic");
     }
-    latency_us.replace(Histogram::new(3).expect("a precision"))
+    latency_us.replace(up_to_a_minute())
+}
+
+fn up_to_a_minute() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds")
 }
 
 async fn timed<T>(latency_us: &RefCell<Histogram<u64>>, command: impl Future<Output = T>) -> T {

@@ -4,11 +4,22 @@
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::ids;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use usher_engine::{BuyerId, InventoryId, Timestamp};
+use usher_engine::{BuyerId, InventoryId, ShowKey, Timestamp};
 use usher_shards::ShowView;
 use usher_shards::view::PoolBoard;
+
+/// Shows whose keys a thread remembers.
+const KEYS_MAX: usize = 1_024;
+
+thread_local! {
+    /// Keys of shows that were asked for: to hash an id again costs more than all the rest of a
+    /// lookup. Only shows that exist come in, so nobody can fill it with names of their own.
+    static KEYS: RefCell<HashMap<String, ShowKey>> = RefCell::default();
+}
 
 /// The published view of a show.
 ///
@@ -19,7 +30,17 @@ pub fn show(app: &App, show_id: &str) -> Result<Arc<ShowView>, ApiError> {
     if !ids::is_show_id(show_id) {
         return Err(unknown());
     }
-    let view = app.router.directory().show(ids::show_key(show_id)).ok_or_else(unknown)?;
+    let known = KEYS.with_borrow(|keys| keys.get(show_id).copied());
+    let key = known.unwrap_or_else(|| ids::show_key(show_id));
+    let view = app.router.directory().show(key).ok_or_else(unknown)?;
+    if known.is_none() {
+        KEYS.with_borrow_mut(|keys| {
+            if keys.len() == KEYS_MAX {
+                keys.clear();
+            }
+            keys.insert(show_id.to_owned(), key);
+        });
+    }
     // Two ids with one key would need a collision of 64 bits; serving the wrong show would be worse
     // than the look.
     if view.face().details.public_id == show_id { Ok(view) } else { Err(unknown()) }

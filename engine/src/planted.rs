@@ -2,7 +2,7 @@
 //!
 //! A site asks [`planted`] by name whether its bug is switched on. Without the Cargo feature
 //! `planted`, which nothing but `scripts/planted` turns on, the answer is a constant `false` and
-//! the compiler drops the site. With it, a bug is switched on for one thread by [`with`], as the
+//! the compiler drops the site. With it, a bug is switched on for one thread by `with`, as the
 //! simulator's catalogue does, or for a whole process by the environment variable
 //! `USHER_PLANTED_BUG`, as the checks over HTTP do. One bug is on at a time: each is found by
 //! itself.

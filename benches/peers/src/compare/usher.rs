@@ -93,6 +93,11 @@ impl Usher {
 
     /// Starts it on what is there, without waiting for it.
     pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
+        for address in [LISTEN, OPS] {
+            // Or we would measure whoever is there.
+            let is_free = std::net::TcpStream::connect(address).is_err();
+            anyhow::ensure!(is_free, "{address}: somebody else listens there");
+        }
         let mut command = Command::new(&self.binary);
         command.args(["serve", "--listen", LISTEN, "--ops-listen", OPS, "--data-dir"]);
         command.arg(self.directory.path().join("data")).args(&self.options);

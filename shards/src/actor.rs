@@ -19,6 +19,7 @@ use usher_persistence::{JournalReader, Snapshots};
 
 use crate::clock::Clock;
 use crate::core::{Core, Fall, TICK_MS};
+use crate::courtesy;
 use crate::lanes::{LaneEnds, Lanes};
 use crate::message::Envelope;
 use crate::recovery::{RecoveryError, SharedPlans, State};
@@ -66,6 +67,7 @@ impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        courtesy::let_others_finish();
         self.lanes[self.index].connect(ctx.address());
         ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
     }

@@ -14,6 +14,7 @@
 pub mod actor;
 pub mod clock;
 pub mod core;
+mod courtesy;
 pub mod keeper;
 pub mod lanes;
 pub mod message;

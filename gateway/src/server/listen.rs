@@ -52,6 +52,11 @@ impl Sockets {
     }
 }
 
+/// Bytes of a streamed body that are taken ahead of the connection. An event stream begins with all
+/// that its reader does not know yet; taken whole, it would leave a large buffer with each of ten
+/// thousand readers.
+const WRITE_AHEAD_BYTES: usize = 4_096;
+
 /// Starts to answer on both addresses.
 pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listeners> {
     let http = &app.config.http;
@@ -65,6 +70,7 @@ pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listene
     .keep_alive(http.keep_alive)
     .client_request_timeout(http.client_timeout)
     .client_disconnect_timeout(http.client_timeout)
+    .h1_write_buffer_size(WRITE_AHEAD_BYTES)
     .disable_signals();
     let public = match &http.tls {
         None => public.listen(sockets.public),

@@ -43,9 +43,8 @@ pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
         .configure(|service| sandbox::routes::routes(service, app))
         .configure(docs::routes)
         .default_service(web::to(fallback::not_found))
-        .wrap(from_fn(stages::count_problems))
         .wrap(from_fn(fallback::as_problem))
-        .wrap(from_fn(stages::count_in_flight))
+        .wrap(from_fn(stages::count))
         .wrap(Condition::new(config.http.cors != Cors::Off, cors(&config.http.cors)))
         .wrap(Compress::default())
         .wrap(from_fn(request_id::name_request));

@@ -10,8 +10,10 @@ use actix_web::http::header::{CONNECTION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-/// Counts a request as in flight, or refuses it where the process is stopping.
-pub(super) async fn count_in_flight<B: MessageBody + 'static>(
+/// Counts a request as in flight, or refuses it where the process is stopping. Counts problems by
+/// their code, so that a dashboard tells sold out from broken. One stage, since each costs every
+/// request a box and a turn.
+pub(super) async fn count<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
@@ -22,19 +24,9 @@ pub(super) async fn count_in_flight<B: MessageBody + 'static>(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(request.into_response(response).map_into_right_body());
     };
-    next.call(request).await.map(ServiceResponse::map_into_left_body)
-}
-
-/// Counts problems by their code, so that a dashboard tells sold out from broken.
-pub(super) async fn count_problems<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let answered = next.call(request).await;
-    if let Ok(response) = &answered
-        && let Some(error) = response.response().error().and_then(|e| e.as_error::<ApiError>())
-    {
+    let response = next.call(request).await?;
+    if let Some(error) = response.response().error().and_then(|e| e.as_error::<ApiError>()) {
         metrics::counter!("usher_refusals_total", "code" => error.code().word()).increment(1);
     }
-    answered
+    Ok(response.map_into_left_body())
 }

@@ -121,9 +121,10 @@ fn house_part(inventory: &mut Inventory, view: &ShowView) -> Part {
         }),
         Goods::Nothing | Goods::Stock(_) => None,
     };
-    let told = view.face().terms_version;
     // A change of schedule alone concerns no reader.
-    let face = face_of(inventory).filter(|face| face.terms_version != told).map(Arc::new);
+    let told = view.face().terms_version;
+    let is_told = inventory.show().is_none_or(|show| show.terms_version == told);
+    let face = if is_told { None } else { face_of(inventory).map(Arc::new) };
     Part::House { face, seats }
 }
 

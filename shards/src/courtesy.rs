@@ -50,7 +50,7 @@ mod linux {
         #[test]
         fn a_thread_becomes_courteous_and_keeps_its_niceness() {
             let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
-            let on_a_thread = || {
+            let on_a_thread = move || {
                 let niceness = rustix::process::getpriority_process(None);
                 let is_done = let_others_finish().is_ok();
                 assert_eq!(niceness, rustix::process::getpriority_process(None));

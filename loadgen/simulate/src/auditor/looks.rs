@@ -91,7 +91,10 @@ impl Auditor {
                 arrived += received;
             }
         }
-        if sent != arrived {
+        // A segment that panics over a loan takes it after the next start; its donor keeps it open.
+        let is_stock = |seen: &&Seen| matches!(seen.goods, SeenGoods::Stock { .. });
+        let mut segments = all.iter().filter(is_stock);
+        if sent != arrived && !segments.any(|seen| self.panics.has_quarantined(seen.slot)) {
             return Err(format!("{} tickets never arrive where they were sent", sent - arrived));
         }
         self.refunds_are_ordered(all)?;

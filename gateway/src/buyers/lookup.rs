@@ -33,17 +33,24 @@ pub fn show(app: &App, show_id: &str) -> Result<Arc<ShowView>, ApiError> {
     let known = KEYS.with_borrow(|keys| keys.get(show_id).copied());
     let key = known.unwrap_or_else(|| ids::show_key(show_id));
     let view = app.router.directory().show(key).ok_or_else(unknown)?;
-    if known.is_none() {
-        KEYS.with_borrow_mut(|keys| {
-            if keys.len() == KEYS_MAX {
-                keys.clear();
-            }
-            keys.insert(show_id.to_owned(), key);
-        });
-    }
     // Two ids with one key would need a collision of 64 bits; serving the wrong show would be worse
     // than the look.
-    if view.face().details.public_id == show_id { Ok(view) } else { Err(unknown()) }
+    if view.face().details.public_id != show_id {
+        return Err(unknown());
+    }
+    if known.is_none() {
+        remember(show_id, key);
+    }
+    Ok(view)
+}
+
+fn remember(show_id: &str, key: ShowKey) {
+    KEYS.with_borrow_mut(|keys| {
+        if keys.len() == KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(show_id.to_owned(), key);
+    });
 }
 
 /// The published view of the show that an inventory belongs to. A view is published before the

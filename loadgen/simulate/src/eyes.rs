@@ -5,7 +5,8 @@ use std::hash::{Hash as _, Hasher as _};
 use usher_engine::command::Wish;
 use usher_engine::inventory::{self, Claim, Goods, Hold, HoldStatus, OrderStatus, PaymentStatus};
 use usher_engine::seats::SeatStatus;
-use usher_engine::{Command, HoldNo, Inventory, Refusal};
+use usher_engine::stock::Segment;
+use usher_engine::{Command, HoldNo, Inventory, InventoryId, Refusal};
 use usher_shards::message::{Reply, Unavailable};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -94,11 +95,11 @@ pub(crate) fn seen(inventory: &Inventory) -> Seen {
         Goods::Stock(segment) => segment.terms_version,
         Goods::Nothing | Goods::Seats(_) => inventory.show().map_or(0, |show| show.terms_version),
     };
-    Seen { slot, holds, goods: seen_goods(inventory.goods()), strays, terms_version }
+    Seen { slot, holds, goods: seen_goods(inventory), strays, terms_version }
 }
 
-fn seen_goods(goods: &Goods) -> SeenGoods {
-    match goods {
+fn seen_goods(inventory: &Inventory) -> SeenGoods {
+    match inventory.goods() {
         Goods::Nothing => SeenGoods::Seats(Vec::new()),
         Goods::Seats(map) => {
             let seen = |status| match status {
@@ -117,8 +118,16 @@ fn seen_goods(goods: &Goods) -> SeenGoods {
             withdrawn: segment.withdrawn.into(),
             lent: segment.lent,
             received: segment.received,
+            open_loans: open_loans(inventory.id(), segment),
         },
     }
+}
+
+fn open_loans(donor: InventoryId, segment: &Segment) -> Vec<(u16, u64)> {
+    let (pool, _) = donor.pool_and_segment().expect("stock is in segments");
+    let slot = |borrower| InventoryId::segment(donor.show, pool, borrower).slot;
+    let loans = segment.open_loans.iter();
+    loans.map(|(&(borrower, _), &quantity)| (slot(borrower), quantity.into())).collect()
 }
 
 fn seen_hold(slot: u16, no: HoldNo, hold: &Hold) -> SeenHold {

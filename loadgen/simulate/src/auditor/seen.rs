@@ -193,6 +193,8 @@ pub(crate) enum SeenGoods {
         withdrawn: u64,
         lent: u64,
         received: u64,
+        /// Loans that nobody confirmed yet, each with the slot that it goes to.
+        open_loans: Vec<(u16, u64)>,
     },
 }
 

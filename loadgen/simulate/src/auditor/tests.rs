@@ -83,6 +83,7 @@ fn segment(slot: u16, available: u64, lent: u64, received: u64) -> Seen {
         withdrawn: 0,
         lent,
         received,
+        open_loans: Vec::new(),
     };
     Seen { slot, holds: Vec::new(), goods, strays: Vec::new(), terms_version: 1 }
 }
@@ -303,6 +304,17 @@ fn time_that_a_restart_took_is_given_back() {
     finds(restart(NOW + 799), "not given back");
 }
 
+/// Two tickets are on their way to slot 2; in this slot, something panicked twice.
+fn lent_to_a_slot_that_panics(slot: u16) -> Result<(), String> {
+    let mut auditor = told_of(&[]);
+    (0..2).for_each(|_| auditor.panicked(2, slot, 5).expect("not too often"));
+    let mut donor = segment(1, 3, 2, 0);
+    if let SeenGoods::Stock { open_loans, .. } = &mut donor.goods {
+        open_loans.push((2, 2));
+    }
+    auditor.look_at_rest(&[house(&[]), donor, segment(2, 5, 0, 0)], NOW)
+}
+
 #[test]
 fn at_rest_nothing_is_left_undone() {
     let kept = house(&[hold(1, &[0])]);
@@ -313,6 +325,8 @@ fn at_rest_nothing_is_left_undone() {
     finds(look(one.clone(), two.clone(), NOW + 1_601), "never ends");
     look(segment(1, 3, 2, 0), segment(2, 7, 0, 2), NOW).expect("two moved");
     finds(look(segment(1, 3, 2, 0), two.clone(), NOW), "never arrive");
+    finds(lent_to_a_slot_that_panics(1), "never arrive");
+    lent_to_a_slot_that_panics(2).expect("it arrives after the next start");
     finds(look(Seen { terms_version: 0, ..one }, two, NOW), "sells on terms 0, the house on 1");
     let lonely = told_of(&[hold(1, &[0])]).look_at_rest(std::slice::from_ref(&kept), NOW);
     finds(lonely, "0 of 10 standing tickets are there");

@@ -73,6 +73,9 @@ pub enum ImageError {
     /// More seats or tickets than can be counted.
     #[error("with hold {} there are more seats or tickets than can be", .0.0)]
     TooManyUnits(HoldNo),
+    /// A number that was never given out.
+    #[error("hold {} has a number that was never given out", .0.0)]
+    UnknownNumber(HoldNo),
     /// A claim that does not fit the goods.
     #[error("hold {} claims what is not sold here", .0.0)]
     WrongKind(HoldNo),
@@ -152,6 +155,9 @@ impl Inventory {
     }
 
     fn restore_hold(&mut self, no: HoldNo, hold: Hold) -> Result<(), ImageError> {
+        if no.0 == 0 || no >= self.next_hold {
+            return Err(ImageError::UnknownNumber(no));
+        }
         let units = hold.claim.units();
         let (kept, sold) = (hold.keeps_units(), hold.is_sold());
         match (&hold.claim, &mut self.goods) {

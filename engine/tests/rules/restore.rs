@@ -111,7 +111,7 @@ fn an_image_that_contradicts_itself_makes_no_inventory() {
     let house = stage.house.live.image();
     let segment = stage.segments[0].live.image();
     type Row<'a> = (&'a str, &'a Image, fn(&mut Image), ImageError);
-    let rows: [Row<'_>; 14] = [
+    let rows: [Row<'_>; 16] = [
         (
             "a seat of no plan",
             &house,
@@ -141,6 +141,18 @@ fn an_image_that_contradicts_itself_makes_no_inventory() {
             &house,
             |image| claim_of(image, 1, &[12]),
             ImageError::SeatOwnedTwice(SeatIx(12)),
+        ),
+        (
+            "a hold that is still to come",
+            &house,
+            |image| image.holds[0].0 = image.next_hold,
+            ImageError::UnknownNumber(HoldNo(9)),
+        ),
+        (
+            "a hold before the first",
+            &house,
+            |image| image.holds[0].0 = HoldNo(0),
+            ImageError::UnknownNumber(HoldNo(0)),
         ),
         (
             "stock where there are seats",

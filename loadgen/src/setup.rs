@@ -1,5 +1,7 @@
 //! Makes a show to run against, as an organiser would: plan, show, put on sale, open.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use usher_wire::{PlanCreated, PutOnSaleRequest, Show, ShowRequest, StockRequest};
@@ -61,8 +63,6 @@ pub async fn announce(client: &Client, key: &str, show: &ShowRequest) -> Result<
 }
 
 fn show_request(new: &NewShow, plan: Option<&PlanCreated>) -> ShowRequest {
-    let now = Timestamp::now();
-    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
     let categories = plan.iter().flat_map(|plan| &plan.categories).enumerate();
     let stock = (new.stock > 0).then(|| StockRequest {
         name: "Standing".into(),
@@ -71,8 +71,22 @@ fn show_request(new: &NewShow, plan: Option<&PlanCreated>) -> ShowRequest {
         segments: new.segments,
     });
     ShowRequest {
+        plan_id: plan.map(|plan| plan.plan_id.clone()),
+        prices: categories.map(|(n, c)| (c.name.clone(), price_cents(&c.name, n))).collect(),
+        stock: stock.into_iter().collect(),
+        max_per_user: new.limit_per_user,
+        hold_seconds: Some(new.hold_seconds),
+        ..bare_show(&format!("Load run {}", new.run_id))
+    }
+}
+
+/// A show whose sale has begun, with nothing to sell yet.
+pub fn bare_show(title: &str) -> ShowRequest {
+    let now = Timestamp::now();
+    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
+    ShowRequest {
         show_id: None,
-        title: format!("Load run {}", new.run_id),
+        title: title.to_owned(),
         description: None,
         venue: "House".into(),
         city: "Porto".into(),
@@ -82,10 +96,10 @@ fn show_request(new: &NewShow, plan: Option<&PlanCreated>) -> ShowRequest {
         sale_starts_at: now - SignedDuration::from_mins(1),
         sale_ends_at: in_days(29),
         currency: "EUR".into(),
-        plan_id: plan.map(|plan| plan.plan_id.clone()),
-        prices: categories.map(|(n, c)| (c.name.clone(), price_cents(&c.name, n))).collect(),
-        stock: stock.into_iter().collect(),
-        max_per_user: new.limit_per_user,
-        hold_seconds: Some(new.hold_seconds),
+        plan_id: None,
+        prices: BTreeMap::new(),
+        stock: Vec::new(),
+        max_per_user: 6,
+        hold_seconds: None,
     }
 }

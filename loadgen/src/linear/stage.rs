@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use jiff::{SignedDuration, Timestamp};
 use usher_wire::{PlanCreated, SeatMap, Show, ShowRequest, StockRequest};
 
 use crate::api::{get, post};
@@ -92,8 +91,6 @@ async fn wait_for_stock(client: &Client, show_id: &str) -> anyhow::Result<()> {
 }
 
 fn show_request(plan: &PlanCreated, pools: &[(String, u32, u16)]) -> ShowRequest {
-    let now = Timestamp::now();
-    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
     let categories = plan.categories.iter().enumerate();
     let stock = |(name, tickets, segments): &(String, u32, u16)| StockRequest {
         name: name.clone(),
@@ -102,21 +99,11 @@ fn show_request(plan: &PlanCreated, pools: &[(String, u32, u16)]) -> ShowRequest
         segments: Some(*segments),
     };
     ShowRequest {
-        show_id: None,
-        title: "Linear".into(),
-        description: None,
-        venue: "House".into(),
-        city: "Porto".into(),
-        category: None,
-        performers: Vec::new(),
-        starts_at: in_days(30),
-        sale_starts_at: now - SignedDuration::from_mins(1),
-        sale_ends_at: in_days(29),
-        currency: "EUR".into(),
         plan_id: Some(plan.plan_id.clone()),
         prices: categories.map(|(n, c)| (c.name.clone(), plan::price_cents(&c.name, n))).collect(),
         stock: pools.iter().map(stock).collect(),
         max_per_user: LIMIT_PER_USER,
         hold_seconds: Some(HOLD_SECONDS),
+        ..setup::bare_show("Linear")
     }
 }

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use usher_loadgen::api::{get, post};
 use usher_loadgen::http::{Address, Client, Manners, Outcome, Reply, Request};
@@ -223,24 +222,5 @@ fn client(address: &str) -> anyhow::Result<Client> {
 }
 
 fn show_request() -> ShowRequest {
-    let now = Timestamp::now();
-    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
-    ShowRequest {
-        show_id: None,
-        title: "Compared".into(),
-        description: None,
-        venue: "House".into(),
-        city: "Porto".into(),
-        category: None,
-        performers: Vec::new(),
-        starts_at: in_days(30),
-        sale_starts_at: now - SignedDuration::from_mins(1),
-        sale_ends_at: in_days(29),
-        currency: "EUR".into(),
-        plan_id: None,
-        prices: std::collections::BTreeMap::new(),
-        stock: Vec::new(),
-        max_per_user: 6,
-        hold_seconds: Some(HOLD_SECONDS),
-    }
+    ShowRequest { hold_seconds: Some(HOLD_SECONDS), ..setup::bare_show("Compared") }
 }

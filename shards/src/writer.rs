@@ -224,7 +224,7 @@ mod tests {
         fn durable(&self, shard: usize, upto: u64) {
             assert!(!*self.failed.lock().expect("no panic"), "told after a failed flush");
             let mut heard = self.upto.lock().expect("no panic");
-            assert!(upto > heard[shard], "every turn once, in order");
+            assert!(upto > heard[shard], "no turn is told twice, and none before an earlier one");
             heard[shard] = upto;
             let told: u64 = heard.iter().sum();
             assert!(self.reader.durable_seq() >= told, "told before it was durable");

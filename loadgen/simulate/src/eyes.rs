@@ -8,9 +8,11 @@ use usher_engine::seats::SeatStatus;
 use usher_engine::stock::Segment;
 use usher_engine::{Command, HoldNo, Inventory, InventoryId, Refusal};
 use usher_shards::message::{Reply, Unavailable};
+use usher_shards::view::PoolBoard;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::auditor::{Life, Money, OrderLife, Payment, Seen, SeenGoods, SeenHold, SeenSeat, Told};
+use crate::auditor::{Life, Money, OrderLife, Payment, Seen, SeenGoods, SeenHold, SeenSeat};
+use crate::auditor::{Standing, Told};
 
 /// The same for all commands that ask the same, whoever sends them again: without keys, names of
 /// new payments, and what is drawn at random. Expiry is told by its inventory alone.
@@ -121,6 +123,26 @@ fn seen_goods(inventory: &Inventory) -> SeenGoods {
             open_loans: open_loans(inventory.id(), segment),
         },
     }
+}
+
+/// The standing tickets as all can know them: what was taken counts at once, what came back only
+/// since it was published. `None` where a segment sells by other terms than it has published.
+pub(crate) fn standing(inventories: &[&Inventory], board: &PoolBoard) -> Option<Standing> {
+    let (mut on_sale, mut taken, mut returns) = (0, 0, 0);
+    for inventory in inventories {
+        let Goods::Stock(segment) = inventory.goods() else { continue };
+        let shown = board.segments()[usize::from(segment.segment)].figures();
+        if shown.terms_version != u64::from(segment.terms_version) {
+            return None;
+        }
+        let most = |now: u32, shown: u64| u64::from(now).max(shown);
+        on_sale += u64::from(segment.base) - most(segment.blocked, shown.blocked);
+        taken += most(segment.held + segment.sold, shown.held + shown.sold);
+        taken += most(segment.withdrawn, shown.withdrawn);
+        let arrivals = segment.loans_taken.values().map(|&number| u64::from(number)).sum::<u64>();
+        returns += segment.gains - arrivals;
+    }
+    Some(Standing { free: on_sale.saturating_sub(taken), returns })
 }
 
 fn open_loans(donor: InventoryId, segment: &Segment) -> Vec<(u16, u64)> {

@@ -10,7 +10,7 @@ use usher_persistence::Fault;
 use usher_shards::core::Moment;
 use usher_shards::message::{Reply, Request};
 
-use crate::auditor::{Auditor, Seen, Told, Wanted};
+use crate::auditor::{Auditor, Seen, Standing, Told, Wanted};
 use crate::eyes;
 use crate::history::{Event, History};
 use crate::people::{People, hall, opening};
@@ -357,6 +357,7 @@ impl Run {
 
     /// Takes the answers that are there.
     fn hear(&mut self) -> Result<(), String> {
+        self.auditor.stands(self.standing());
         let mut replies = Vec::new();
         for (id, answer) in &mut self.waiting {
             match answer.try_recv() {
@@ -394,6 +395,11 @@ impl Run {
             self.people.refund_due(refund);
         }
         Ok(())
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        let view = self.world.around.directory.show(SHOW)?;
+        eyes::standing(&self.world.inventories()?, view.pool(0)?)
     }
 
     fn see(&self) -> Option<Vec<Seen>> {

@@ -124,6 +124,8 @@ const CATALOGUE: &[Bug] = &[
         "more time", &[], 60),
     bug("loan-taken-twice", "tickets that are sent again arrive twice",
         "slow loan", &[&[Loan]], 10),
+    bug("own-loans-forgotten", "sold out is said while a ticket is on its way to another segment",
+        "slow loan", &[&[Loan]], 60),
     // Two faults that have to meet.
     bug("loan-not-sent-again", "tickets that were on their way never arrive",
         "loan + lost message or panic", &[&[Loan], LOST], 80),

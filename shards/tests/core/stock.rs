@@ -5,7 +5,7 @@ use usher_engine::stock::Segment;
 use usher_engine::{InventoryId, Refusal};
 use usher_shards::message::{Reply, Request};
 
-use crate::world::{SHOW, Waiting, World, hold_stock, show};
+use crate::world::{SHOW, Waiting, World, hold_stock, hold_stock_with_key, show};
 
 fn segment(n: u16) -> InventoryId {
     InventoryId::segment(SHOW, 0, n)
@@ -119,4 +119,26 @@ fn nothing_happened_when_stock_does_not_come_in_time() {
     let mut again = ask(&mut world, 0, 1, 2);
     world.pass_ms(100);
     assert!(matches!(again.try_recv(), Ok(Reply::Done(_))));
+}
+
+#[test]
+fn a_repeat_that_waits_behind_others_is_not_refused() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((2, 2))));
+    assert!(matches!(world.run(segment(0), hold_stock(9, 1)), Reply::Done(_)));
+    // The ticket that is left is at the other segment, and stays there for now.
+    world.flushes = false;
+    let repeat = hold_stock_with_key(1, 1, 7);
+    // Its first try, whose buyer goes away, somebody else, and its repeat: all wait for the ticket.
+    drop(world.ask(segment(0), Request::Execute(repeat.clone())));
+    let mut other = ask(&mut world, 0, 2, 1);
+    let mut repeated = world.ask(segment(0), Request::Execute(repeat));
+    world.flushes = true;
+    world.pass_ms(100);
+    let answer = other.try_recv().expect("answered");
+    assert!(matches!(answer, Reply::Refused(Refusal::SoldOut { available: 0 })), "{answer:?}");
+    match repeated.try_recv().expect("answered") {
+        Reply::Done(answer) => assert!(answer.replayed, "{answer:?}"),
+        other => panic!("{other:?}"),
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
-use usher_engine::command::{HoldRequest, Wish};
+use usher_engine::command::{HoldRequest, KeyUse, Wish};
 use usher_engine::id::PARTITION_COUNT;
 use usher_engine::inventory::Hold;
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
@@ -242,6 +242,12 @@ pub(crate) fn hold_seats(buyer: u128, seats: &[u32]) -> Command {
 
 pub(crate) fn hold_stock(buyer: u128, quantity: u32) -> Command {
     hold(buyer, Wish::Stock { quantity })
+}
+
+pub(crate) fn hold_stock_with_key(buyer: u128, quantity: u32, key: u64) -> Command {
+    let (buyer, wish) = (BuyerId(buyer), Wish::Stock { quantity });
+    let key = Some(KeyUse { key, digest: key });
+    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key })
 }
 
 fn hold(buyer: u128, wish: Wish) -> Command {

@@ -7,12 +7,15 @@ use super::{
 
 /// The stable number of "some of the seats are not available".
 const SEATS_TAKEN: u16 = 20;
+/// The stable number of "there are not so many left".
+const SOLD_OUT: u16 = 21;
 /// The stable numbers of "the hold has run out" and "the order has run out".
 const HOLD_OVER: u16 = 14;
 const ORDER_OVER: u16 = 17;
 /// The stable number of "this key was used with another request".
 const KEY_REUSED: u16 = 6;
-/// A request is answered under its key for at least so long, in milliseconds.
+/// A request is answered under its key for at least so long, in milliseconds: from the end of its
+/// hold on, or from its order on, neither of which comes before its grant.
 const KEY_MEMORY_MS: u64 = 15 * 60 * 1_000;
 
 impl Auditor {
@@ -29,9 +32,7 @@ impl Auditor {
         self.is_excused(&open, told)?;
         self.changed(id, &open, matches!(told, Told::Done { .. }));
         match told {
-            Told::Done { hold, replayed } => {
-                self.done(id, &open.asked, hold.as_ref(), *replayed, now)
-            }
+            Told::Done { hold, replayed } => self.done(id, &open, hold.as_ref(), *replayed, now),
             Told::Refused { number, seats } => self.refused(id, &open, *number, seats, now),
             Told::NotNow | Told::Rebuilding | Told::Quarantined => Ok(()),
         }
@@ -40,11 +41,12 @@ impl Auditor {
     fn done(
         &mut self,
         id: u64,
-        asked: &Asked,
+        open: &Open,
         hold: Option<&SeenHold>,
         replayed: bool,
         now: u64,
     ) -> Result<(), String> {
+        let asked = &open.asked;
         if let (&Wanted::Enter { hold: name, index }, false) = (&asked.wanted, replayed)
             && !self.admitted.insert((name, index))
         {
@@ -52,7 +54,7 @@ impl Auditor {
         }
         if let Some(hold) = hold {
             self.same_key_same_answer(asked, hold, now)?;
-            self.promised(id, asked, hold, replayed, now)?;
+            self.promised(id, open, hold, replayed, now)?;
         }
         match (&asked.wanted, hold) {
             (Wanted::Enter { index, .. }, Some(hold)) if !hold.used.contains(index) => {
@@ -97,18 +99,19 @@ impl Auditor {
     fn is_remembered(&self, hold: HoldName, now: u64) -> bool {
         self.promises
             .get(&hold)
-            .is_some_and(|promise| !promise.may_end && now < promise.kept_until + KEY_MEMORY_MS)
+            .is_some_and(|promise| !promise.may_end && now < promise.granted_from + KEY_MEMORY_MS)
     }
 
     /// Takes an answer about a hold as a promise, and compares it with earlier ones.
     fn promised(
         &mut self,
         id: u64,
-        asked: &Asked,
+        open: &Open,
         hold: &SeenHold,
         replayed: bool,
         now: u64,
     ) -> Result<(), String> {
+        let asked = &open.asked;
         self.still_as_promised(hold, now)?;
         let is_new = !self.promises.contains_key(&hold.name);
         if hold.owns() && !replayed && !self.live.contains(&hold.name) {
@@ -129,6 +132,7 @@ impl Auditor {
             seats: hold.seats.clone(),
             units: hold.units,
             price: hold.price,
+            granted_from: open.at,
             kept_until: 0,
             may_end: ended_asked,
             ordered: false,
@@ -216,6 +220,12 @@ impl Auditor {
             && !promise.may_end
         {
             return Err(format!("{hold:?} was said to be over before its time: {promise:?}"));
+        }
+        if let (SOLD_OUT, &Wanted::Stock(units)) = (number, &asked.wanted)
+            && u64::from(units) <= refused.free_all_along
+        {
+            let free = refused.free_all_along;
+            return Err(format!("sold out, though {free} were free all the while: {asked:?}"));
         }
         if number != SEATS_TAKEN {
             return Ok(());

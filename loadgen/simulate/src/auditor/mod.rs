@@ -28,7 +28,7 @@ use money::Ledger;
 use panics::Panics;
 pub(crate) use seen::{
     Asked, BOX_OFFICE, Change, Life, Money, OrderLife, Payment, Seen, SeenGoods, SeenHold,
-    SeenSeat, Told, Wanted,
+    SeenSeat, Standing, Told, Wanted,
 };
 
 /// Where a hold lives: slot of the show, and number.
@@ -44,6 +44,8 @@ struct Promise {
     seats: Vec<u32>,
     units: u32,
     price: u64,
+    /// No earlier than this it was granted, and its key was to be remembered from then on.
+    granted_from: u64,
     /// Its units are kept at least until then.
     kept_until: u64,
     /// Somebody asked for what ends it: a release, a cancellation, a refund.
@@ -78,6 +80,8 @@ struct Open {
     is_lost: bool,
     /// A shard panicked that had it, or may have had it.
     may_be_undone: bool,
+    /// So many standing tickets were free all the while, as far as one can say.
+    free_all_along: u64,
 }
 
 /// A refusal that rests on nothing but requests without an answer.
@@ -124,6 +128,8 @@ pub(crate) struct Auditor {
     /// Tickets that somebody came in with, by index.
     admitted: BTreeSet<(HoldName, u8)>,
     panics: Panics,
+    /// The standing tickets as they were last seen, where they could be.
+    standing: Option<Standing>,
     checks: u64,
 }
 
@@ -141,6 +147,7 @@ impl Auditor {
             doubtful: Vec::new(),
             admitted: BTreeSet::new(),
             panics: Panics::default(),
+            standing: None,
             checks: 0,
         }
     }
@@ -163,7 +170,28 @@ impl Auditor {
             Wanted::Manage(change) => self.sale.asked(id, change, at),
             _ => {}
         }
-        self.open.insert(id, Open { asked, at, is_lost: false, may_be_undone: false });
+        let free_all_along = self.standing.map_or(0, |standing| standing.free);
+        let (is_lost, may_be_undone) = (false, false);
+        self.open.insert(id, Open { asked, at, is_lost, may_be_undone, free_all_along });
+    }
+
+    /// The standing tickets, after every step; `None` while a part of them cannot be seen.
+    pub(crate) fn stands(&mut self, now: Option<Standing>) {
+        let (Some(now), before) = (now, self.standing) else {
+            self.standing = None;
+            self.open.values_mut().for_each(|open| open.free_all_along = 0);
+            return;
+        };
+        self.standing = Some(now);
+        if before == self.standing {
+            return;
+        }
+        // Where some came back within the step, there may have been none in the middle of it.
+        let is_falling = before.is_some_and(|before| before.returns == now.returns);
+        let least = if is_falling { now.free } else { 0 };
+        for open in self.open.values_mut() {
+            open.free_all_along = open.free_all_along.min(least);
+        }
     }
 
     /// There will be no answer: the process died, or whoever asked went away.

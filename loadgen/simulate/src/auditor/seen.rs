@@ -205,3 +205,12 @@ pub(crate) enum SeenSeat {
     Blocked,
     Owned,
 }
+
+/// The standing tickets as they are at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Nobody has them, wherever they are.
+    pub(crate) free: u64,
+    /// How often some came back, or came on sale, published or not.
+    pub(crate) returns: u64,
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Asked, Auditor, Change, Life, Money, Opening, OrderLife, Payment, Seen, SeenGoods, SeenHold,
-    SeenSeat, Told, Wanted,
+    SeenSeat, Standing, Told, Wanted,
 };
 
 const LIMIT: u32 = 4;
@@ -199,6 +199,22 @@ fn a_refusal_because_of_what_never_was_is_seen() {
     };
     refused(true).expect("the hold is there");
     finds(refused(false), "never was");
+}
+
+#[test]
+fn a_refusal_though_tickets_were_there_is_seen() {
+    let refused = |seen: &[Option<(u64, u64)>]| {
+        let mut auditor = at_first();
+        let stands = |(free, returns)| Standing { free, returns };
+        auditor.stands(Some(stands((2, 0))));
+        ask(&mut auditor, 1, Wanted::Stock(2));
+        seen.iter().for_each(|seen| auditor.stands(seen.map(stands)));
+        auditor.told(1, &Told::Refused { number: 21, seats: vec![] }, NOW)
+    };
+    finds(refused(&[]), "2 were free all the while");
+    refused(&[Some((1, 0)), Some((2, 0))]).expect("one was too few");
+    refused(&[Some((2, 1))]).expect("some may have gone and come back");
+    refused(&[None, Some((2, 0))]).expect("nobody could see it for a while");
 }
 
 #[test]

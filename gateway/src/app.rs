@@ -11,8 +11,8 @@ use usher_shards::{Compactor, OnFatal, Router};
 use crate::buyers::Feeds;
 use crate::config::Config;
 use crate::config::secrets::Secrets;
-use crate::http::rate::Limiter;
 use crate::ids::IdCodec;
+use crate::limits::Limits;
 use crate::payments::PaymentProvider;
 use crate::plans::Plans;
 use crate::sandbox::Sandbox;
@@ -47,8 +47,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// What watchers of seats are told, written once per show.
     pub feeds: Arc<Feeds>,
-    /// Bounds writes by buyer address, where configured.
-    pub rate: Option<Limiter>,
+    /// Bounds how much one caller may do, where anything is bounded.
+    pub limits: Option<Limits>,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
     /// Ends the process, so that its next start recovers from the disk.

@@ -6,7 +6,8 @@
 //!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
 //!                                    ├─ sandbox/     /sandbox    a payment provider for trying
 //!                                    └─ docs, health
-//!   shared by all of them: app, http/ (bodies, problems, keys), ids, plans, payments/, tickets/
+//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, ids, plans, payments/,
+//!                         tickets/
 //! ```
 //!
 //! Whoever wants to change an answer finds it in the folder of its caller. A gateway holds nothing
@@ -18,6 +19,7 @@ pub mod commands;
 pub mod config;
 pub mod http;
 pub mod ids;
+pub mod limits;
 pub mod openapi;
 pub mod operators;
 pub mod organisers;

@@ -8,6 +8,7 @@ use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
 use crate::ids::{self, HoldRoute};
+use crate::limits;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -48,6 +49,7 @@ pub(super) async fn place(
         Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
         seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
     };
+    limits::take(app.limits.as_ref(), &request, Some(buyer), Some(view.key))?;
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
@@ -106,7 +108,9 @@ pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpRe
 pub(super) async fn release(
     app: Data<App>,
     hold_id: Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    limits::take(app.limits.as_ref(), &request, None, None)?;
     let HoldRoute { inventory, number } = parse(&app, &hold_id, "")?;
     let answer = app.router.execute(inventory, Command::Release { hold: number }).await?;
     let view = lookup::show_of(&app, inventory)?;

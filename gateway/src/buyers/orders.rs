@@ -9,6 +9,7 @@ use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::query::QueryOf;
 use crate::ids::{self, HoldRoute};
+use crate::limits;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -42,9 +43,10 @@ pub(super) async fn place(
     let key = idempotency::required(&request)?;
     let Body(asked) = body;
     checks::user_id(&asked.user_id, "/userId")?;
+    let buyer = ids::buyer_id(&asked.user_id);
+    limits::take(app.limits.as_ref(), &request, Some(buyer), None)?;
     checks::contact(&asked.contact, "/contact")?;
     let HoldRoute { inventory, number } = holds::parse(&app, &asked.hold_id, "/holdId")?;
-    let buyer = ids::buyer_id(&asked.user_id);
     let held = app.router.read(inventory, number).await?;
     if held.hold.is_none_or(|hold| hold.buyer != buyer) {
         return Err(Refusal::NotYours.into());
@@ -100,7 +102,9 @@ pub(super) async fn show(app: Data<App>, order_id: Path<String>) -> Result<HttpR
 pub(super) async fn cancel(
     app: Data<App>,
     order_id: Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    limits::take(app.limits.as_ref(), &request, None, None)?;
     let HoldRoute { inventory, number } = parse(&app, &order_id)?;
     let answer = app.router.execute(inventory, Command::Cancel { order: number }).await;
     let answer = answer.map_err(about_order)?;

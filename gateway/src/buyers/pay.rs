@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::ids::HoldRoute;
+use crate::limits;
 use crate::payments::NewPayment;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -36,6 +37,7 @@ pub(super) async fn start(
     order_id: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    limits::take(app.limits.as_ref(), &request, None, None)?;
     let key = idempotency::required(&request)?;
     let route = orders::parse(&app, &order_id)?;
     let HoldRoute { inventory, number } = route;

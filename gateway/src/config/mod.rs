@@ -11,9 +11,11 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::limits::{Clients, LimitConfig};
+use ipnet::IpNet;
 use raw::RawConfig;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -61,6 +63,8 @@ pub struct Config {
     pub shards: NonZeroUsize,
     /// Sockets, threads and times of HTTP.
     pub http: HttpConfig,
+    /// How much one caller may do.
+    pub limits: LimitConfig,
     /// How long and how much buyers may hold.
     pub sale: SaleConfig,
     /// How much may wait at one shard.
@@ -90,8 +94,6 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// Event streams at once.
     pub streams_max: usize,
-    /// Writes per second and buyer address; `None` is no limit.
-    pub rate_limit_per_second: Option<u32>,
     /// How long a request waits for its owner.
     pub request_timeout: Duration,
     /// How long a client may take to send its request's head.
@@ -208,6 +210,7 @@ impl Config {
             given_secrets: secrets::GivenSecrets::check(raw)?,
             shards: threads(raw, "shards")?,
             http: http(raw)?,
+            limits: limits(raw)?,
             sale: sale(raw)?,
             lanes: LaneConfig {
                 payments_capacity: within(raw, "lane_payments_capacity", 1, 1 << 20)?,
@@ -256,10 +259,6 @@ fn http(raw: &RawConfig) -> Result<HttpConfig, ConfigError> {
         workers: threads(raw, "http_workers")?,
         connections_max: within(raw, "connections_max", 1, 1 << 20)?,
         streams_max: within(raw, "streams_max", 0, 1 << 20)?,
-        rate_limit_per_second: match within(raw, "rate_limit_per_second", 0, 1 << 20)? {
-            0 => None,
-            limit => Some(limit),
-        },
         request_timeout: seconds(raw, "request_seconds_max", 1, 300)?,
         client_timeout: seconds(raw, "client_seconds_max", 1, 300)?,
         keep_alive: seconds(raw, "keep_alive_seconds", 1, 3_600)?,
@@ -268,6 +267,34 @@ fn http(raw: &RawConfig) -> Result<HttpConfig, ConfigError> {
         cors: cors(raw)?,
         tls: tls(raw)?,
     })
+}
+
+fn limits(raw: &RawConfig) -> Result<LimitConfig, ConfigError> {
+    let per_second = |key| within(raw, key, 0, 1 << 20).map(NonZeroU32::new);
+    Ok(LimitConfig {
+        address: per_second("rate_limit_address_per_second")?,
+        user: per_second("rate_limit_user_per_second")?,
+        show: per_second("rate_limit_show_per_second")?,
+        call: per_second("rate_limit_call_per_second")?,
+        clients_max: within(raw, "rate_limit_clients_max", 1, 1 << 28)?,
+        clients: Clients {
+            trusted_proxies: networks(raw, "trusted_proxies")?,
+            exempt: networks(raw, "rate_limit_exempt")?,
+        },
+    })
+}
+
+/// A list of networks; an address is a network of one.
+fn networks(raw: &RawConfig, key: &str) -> Result<Vec<IpNet>, ConfigError> {
+    let texts = raw.get(key).0.split(',').map(str::trim).filter(|text| !text.is_empty());
+    texts
+        .map(|text| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+            text.parse().ok().or_else(address).ok_or_else(|| {
+                bad(raw, key, format!("`{text}` is not an address or a network such as 10.0.0.0/8"))
+            })
+        })
+        .collect()
 }
 
 fn sale(raw: &RawConfig) -> Result<SaleConfig, ConfigError> {

@@ -5,7 +5,6 @@ pub mod body;
 pub mod fallback;
 pub mod problem;
 pub mod query;
-pub mod rate;
 pub mod refusals;
 pub mod request_id;
 pub mod route;

@@ -40,6 +40,11 @@ impl Route {
         Self::new(NO_ROUTE)
     }
 
+    /// Its name: scope and pattern.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     fn new(name: &str) -> Self {
         Self { name: name.into(), counted: RefCell::default() }
     }

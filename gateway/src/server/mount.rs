@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::config::Cors;
 use crate::http::body::BytesMax;
 use crate::http::route::Route;
-use crate::http::{auth, fallback, rate, request_id};
-use crate::{buyers, operators, organisers, sandbox};
+use crate::http::{auth, fallback, request_id};
+use crate::{buyers, limits, operators, organisers, sandbox};
 use actix_web::middleware::{Compress, Condition, Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 
@@ -18,15 +18,18 @@ use actix_web::web::{self, Data, ServiceConfig};
 pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
     let config = &app.config;
     let organiser = app.clone();
-    let rate_app = app.clone();
+    let limited = app.clone();
     let api = web::scope("/api/v1")
         .app_data(BytesMax(config.bodies.bytes_max))
         .configure(|service| buyers::routes(service, app))
         .wrap(Condition::new(
-            config.http.rate_limit_per_second.is_some(),
+            app.limits.is_some(),
             from_fn(move |request, next: Next<_>| {
-                let app = rate_app.clone();
-                async move { rate::limit(app.rate.as_ref(), request, next).await }
+                let app = limited.clone();
+                async move {
+                    let limits = app.limits.as_ref().expect("mounted only where there are some");
+                    limits::limit(limits, request, next).await
+                }
             }),
         ));
     let admin = web::scope("/admin/v1")

@@ -4,8 +4,8 @@ use super::lifecycle::Lifecycle;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::secrets::{Secrets, keys_dir};
-use crate::http::rate::Limiter;
 use crate::ids::IdCodec;
+use crate::limits::Limits;
 use crate::payments::{CallbackOnly, PaymentProvider, refunds};
 use crate::plans::Plans;
 use crate::sandbox::Sandbox;
@@ -73,7 +73,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         lifecycle: Arc::new(Lifecycle::default()),
         streams: Arc::new(Semaphore::new(config.http.streams_max)),
         feeds: Arc::default(),
-        rate: config.http.rate_limit_per_second.map(Limiter::new),
+        limits: Limits::new(&config.limits),
         metrics,
         secrets,
         on_fatal,

@@ -87,17 +87,53 @@ fn a_connection_takes_several_requests_even_at_once() {
 #[test]
 fn writes_are_bounded_by_address_where_configured() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path(), &["--rate-limit-per-second", "2"]);
+    let flags = ["--rate-limit-address-per-second", "2", "--rate-limit-exempt", ""];
+    let server = Server::start(dir.path(), &flags);
     let json = [("Content-Type", "application/json")];
     let send = || request(server.public, "POST", "/api/v1/orders", &json, b"{}");
     let answers: Vec<_> = (0..4).map(|_| send()).collect();
-    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"writes\";q=2;w=1"));
-    assert_eq!(answers[0].header("ratelimit"), Some("\"writes\";r=1;t=1"));
+    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"address\";q=2;w=1"));
+    assert_eq!(answers[0].header("ratelimit"), Some("\"address\";r=1;t=1"));
     let refused = answers.iter().find(|answer| answer.status == 429).expect("one too many");
     assert_eq!(refused.json()["code"], "RATE_LIMITED");
     assert_eq!(refused.header("retry-after"), Some("1"));
     let gate = || request(server.public, "POST", "/api/v1/checkins", &json, b"{}");
     assert!((0..5).all(|_| gate().status == 400), "a gate is never held up");
+}
+
+#[test]
+fn each_layer_of_limits_refuses_by_its_own_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--trusted-proxies", "127.0.0.1", "--rate-limit-address-per-second", "20"];
+    let more = ["--rate-limit-user-per-second", "2", "--rate-limit-call-per-second", "9"];
+    let server = Server::start(dir.path(), &[&flags[..], &more].concat());
+    let hold = |address: &str, user: &str| {
+        let headers = [("Content-Type", "application/json"), ("X-Forwarded-For", address)];
+        let order = serde_json::json!({
+            "holdId": "none", "userId": user, "contact": { "name": "Ann" },
+        });
+        let headers = [&headers[..], &[("Idempotency-Key", "k")]].concat();
+        let body = order.to_string();
+        request(server.public, "POST", "/api/v1/orders", &headers, body.as_bytes())
+    };
+    let layer = |answer: &crate::harness::Response| match answer.status {
+        429 => answer.json()["detail"].as_str().unwrap().to_owned(),
+        status => status.to_string(),
+    };
+    let answers: Vec<_> = (0..3).map(|n| hold(&format!("192.0.2.{n}"), "ann")).collect();
+    assert_eq!(layer(&answers[1]), "404", "the second is within the burst");
+    assert_eq!(layer(&answers[2]), "more than 2 a second for this user");
+    let policy = "\"address\";q=20;w=1, \"call\";q=9;w=1, \"user\";q=2;w=1";
+    assert_eq!(answers[2].header("ratelimit-policy"), Some(policy));
+    let left = "\"address\";r=19;t=1, \"call\";r=6;t=1, \"user\";r=0;t=1";
+    assert_eq!(answers[2].header("ratelimit"), Some(left));
+    let others: Vec<_> = (0..9).map(|n| hold("192.0.2.9", &format!("user {n}"))).collect();
+    let refused = others.iter().map(layer).find(|layer| layer != "404");
+    assert_eq!(refused.as_deref(), Some("more than 9 a second for this call"));
+    let exempt: Vec<_> = (0..30).map(|_| hold("127.0.0.2", "ann")).collect();
+    assert!(exempt.iter().all(|answer| answer.status == 404), "load tests are not held up");
+    let metrics = String::from_utf8(server.get_ops("/metrics").body).unwrap();
+    assert!(metrics.contains("usher_rate_limited_total{layer=\"user\"} 1"), "{metrics}");
 }
 
 #[actix_web::test]

@@ -1,0 +1,121 @@
+//! How much one caller may do.
+//!
+//! ```text
+//!   stage     the address, before anything of the body is read; writes the headers of all layers
+//!   take      whom a write is for and what it is about, as its handler knows: user, show, call
+//!   clients   which address a request counts for: proxies, IPv6 prefixes, who is exempt
+//!   layer     one limit: a token bucket for each key
+//!   table     where the buckets are, in bounded memory
+//! ```
+//!
+//! Only what takes something from a sale, or gives it back, counts. Reading is cheap; a payment
+//! provider and a gate's scanner come from one address and are never held up. Each gateway counts
+//! by itself. Answers say what is left (IETF draft httpapi-ratelimit-headers).
+
+mod clients;
+mod layer;
+mod stage;
+mod table;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use actix_web::{HttpMessage as _, HttpRequest};
+use smallvec::SmallVec;
+use usher_engine::{BuyerId, ShowKey};
+
+use crate::http::problem::{ApiError, Code};
+use crate::http::route::Route;
+
+pub use clients::Clients;
+use layer::{Layer, Word};
+pub use stage::limit;
+
+/// Calls that are written, and shows that are sold by one gateway at a time, are far fewer.
+const CALLS_MAX: usize = 64;
+const SHOWS_MAX: usize = 16_384;
+
+/// Limits as configured; `None` is no limit.
+#[derive(Debug, Clone, Default)]
+pub struct LimitConfig {
+    /// Writes per second of one address.
+    pub address: Option<NonZeroU32>,
+    /// Writes per second for one user.
+    pub user: Option<NonZeroU32>,
+    /// Holds per second of one show.
+    pub show: Option<NonZeroU32>,
+    /// Requests per second of one kind of write.
+    pub call: Option<NonZeroU32>,
+    /// Addresses, and users, that are remembered.
+    pub clients_max: usize,
+    /// Whose address is believed, and who is exempt.
+    pub clients: Clients,
+}
+
+/// The limits of one gateway.
+pub struct Limits {
+    clients: Clients,
+    address: Option<Layer<std::net::IpAddr>>,
+    user: Option<Layer<BuyerId>>,
+    show: Option<Layer<ShowKey>>,
+    call: Option<Layer<Arc<str>>>,
+}
+
+/// What all layers said of one request so far. Travels in the request's extensions; a request
+/// without it is not limited.
+#[derive(Debug, Default)]
+struct Words(SmallVec<[Word; 4]>);
+
+impl Limits {
+    /// `None` where nothing is limited.
+    #[must_use]
+    pub fn new(config: &LimitConfig) -> Option<Self> {
+        let LimitConfig { address, user, show, call, clients_max, clients } = config;
+        [address, user, show, call].iter().any(|limit| limit.is_some()).then(|| Self {
+            clients: clients.clone(),
+            address: address.map(|limit| Layer::new("address", limit, *clients_max)),
+            user: user.map(|limit| Layer::new("user", limit, *clients_max)),
+            show: show.map(|limit| Layer::new("show", limit, SHOWS_MAX)),
+            call: call.map(|limit| Layer::new("call", limit, CALLS_MAX)),
+        })
+    }
+}
+
+/// Counts a write for whom and what it is about, as far as its handler knows.
+///
+/// # Errors
+/// [`Code::RateLimited`], naming the layer.
+pub fn take(
+    limits: Option<&Limits>,
+    request: &HttpRequest,
+    user: Option<BuyerId>,
+    show: Option<ShowKey>,
+) -> Result<(), ApiError> {
+    let Some(limits) = limits else { return Ok(()) };
+    let mut extensions = request.extensions_mut();
+    let Some(words) = extensions.get_mut::<Words>() else { return Ok(()) };
+    if let (Some(layer), Some(route)) = (&limits.call, request.app_data::<Route>()) {
+        words.add(layer.take(route.name()))?;
+    }
+    if let (Some(layer), Some(show)) = (&limits.show, show) {
+        words.add(layer.take(&show))?;
+    }
+    if let (Some(layer), Some(user)) = (&limits.user, user) {
+        words.add(layer.take(&user))?;
+    }
+    Ok(())
+}
+
+impl Words {
+    fn add(&mut self, word: Word) -> Result<(), ApiError> {
+        self.0.push(word);
+        if !word.is_refused {
+            return Ok(());
+        }
+        metrics::counter!("usher_rate_limited_total", "layer" => word.layer).increment(1);
+        Err(ApiError::new(Code::RateLimited)
+            .detail(format!("more than {} a second for this {}", word.per_second, word.layer))
+            .limit(u64::from(word.per_second.get()))
+            .retry_after(word.reset_seconds))
+    }
+}

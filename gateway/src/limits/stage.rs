@@ -1,0 +1,70 @@
+//! The stage that every write goes through: its address is counted, and its answer says what is
+//! left.
+
+use std::fmt::Write as _;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, ResponseError as _};
+
+use super::{Limits, Word, Words};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Refuses what is more than an address may do, before anything of its body is read.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn limit<B: MessageBody + 'static>(
+    limits: &Limits,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let peer = request.peer_addr().filter(|_| counts(&request));
+    let client = peer.and_then(|peer| limits.clients.counted(peer.ip(), request.headers()));
+    let Some(client) = client else {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    };
+    let mut words = Words::default();
+    let taken = match &limits.address {
+        Some(layer) => words.add(layer.take(&client)),
+        None => Ok(()),
+    };
+    if let Err(error) = taken {
+        let mut response = error.error_response();
+        describe(&words.0, response.headers_mut());
+        return Ok(request.into_response(response).map_into_right_body());
+    }
+    request.extensions_mut().insert(words);
+    let mut response = next.call(request).await?;
+    let words = response.request().extensions_mut().remove::<Words>();
+    describe(&words.unwrap_or_default().0, response.headers_mut());
+    Ok(response.map_into_left_body())
+}
+
+fn counts(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    matches!(*request.method(), Method::POST | Method::DELETE)
+        && !path.ends_with("/payments/callback")
+        && !path.ends_with("/checkins")
+}
+
+/// Both headers are lists, with one member a layer.
+fn describe(words: &[Word], headers: &mut HeaderMap) {
+    if words.is_empty() {
+        return;
+    }
+    let (mut policy, mut state) = (String::new(), String::new());
+    for Word { layer, per_second, left, reset_seconds, .. } in words {
+        let comma = if policy.is_empty() { "" } else { ", " };
+        let _ = write!(policy, "{comma}\"{layer}\";q={per_second};w=1");
+        let _ = write!(state, "{comma}\"{layer}\";r={left};t={reset_seconds}");
+    }
+    for (name, text) in [(RATELIMIT_POLICY, policy), (RATELIMIT, state)] {
+        headers.insert(name, HeaderValue::from_str(&text).expect("digits and quotes"));
+    }
+}

@@ -284,8 +284,8 @@ impl Core {
         if self.batch.entries.is_empty() {
             return None;
         }
-        if planted("records-swapped") && self.batch.entries.len() > 1 {
-            self.batch.entries.swap(0, 1);
+        if planted("records-swapped") {
+            self.batch.entries.reverse();
         }
         self.batch.upto = self.recorded;
         self.submitted = self.recorded;

@@ -5,6 +5,7 @@ mod durability;
 mod expiry;
 mod moving;
 mod panics;
+mod recovery;
 mod schedules;
 mod stock;
 mod world;

@@ -2,6 +2,7 @@
 //! the order they choose.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -20,6 +21,7 @@ use usher_shards::core::{Core, Fall, Partition, RefundOrder, Surroundings};
 use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
 use usher_shards::recovery::State;
 use usher_shards::route::Routes;
+use usher_shards::stats::RecoveryFigures;
 use usher_shards::view::Directory;
 use usher_shards::writer::Submission;
 
@@ -37,6 +39,8 @@ pub(crate) struct World {
     pub(crate) in_flight: Vec<Submission>,
     /// Everything ever submitted, for replay.
     pub(crate) records: u64,
+    /// Their payload.
+    pub(crate) bytes: u64,
     /// Whether submissions become durable at once.
     pub(crate) flushes: bool,
     /// Whether shards may panic that nobody told to take a guarded step.
@@ -80,6 +84,7 @@ impl World {
             _refunds,
             in_flight: Vec::new(),
             records: 0,
+            bytes: 0,
             flushes: true,
             falls_are_expected: false,
             journal: MemoryDisk::new().open().expect("an empty disk").0,
@@ -135,19 +140,34 @@ impl World {
 
     /// Brings a shard back that panicked.
     pub(crate) fn rebuild(&mut self, shard: usize) {
-        let snapshots = FileSnapshots::open(self.snapshots_dir.path(), 2).expect("a directory");
-        let reader = self.journal.reader();
-        let owned = self.cores[shard].owned();
-        let recovered = State::recover_only(owned, &snapshots, reader.as_ref(), &self.plans);
-        let (state, _) = recovered.expect("a journal that can be read");
+        let (state, _) = self.recover_only(self.cores[shard].owned());
         self.cores[shard].begin_turn(self.now);
         self.cores[shard].rebuild(state.partitions);
         self.close(shard);
     }
 
+    /// What is durable of these partitions, as a rebuild reads it.
+    pub(crate) fn recover_only(&self, only: BTreeSet<PartitionId>) -> (State, RecoveryFigures) {
+        let reader = self.journal.reader();
+        let recovered = State::recover_only(only, &self.snapshots(), reader.as_ref(), &self.plans);
+        recovered.expect("a journal that can be read")
+    }
+
+    /// All that is durable, as a start reads it.
+    pub(crate) fn recover(&self) -> (State, RecoveryFigures) {
+        let reader = self.journal.reader();
+        let recovered = State::recover(&self.snapshots(), reader.as_ref(), &self.plans);
+        recovered.expect("a journal that can be read")
+    }
+
+    fn snapshots(&self) -> FileSnapshots {
+        FileSnapshots::open(self.snapshots_dir.path(), 2).expect("a directory")
+    }
+
     fn take_submission(&mut self, submission: Option<Submission>) {
         if let Some(submission) = submission {
             self.records += submission.entries.len() as u64;
+            self.bytes += submission.bytes.len() as u64;
             self.in_flight.push(submission);
         }
     }

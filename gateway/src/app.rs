@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::config::secrets::Secrets;
 use crate::ids::IdCodec;
 use crate::limits::Limits;
+use crate::logbook::Logbook;
 use crate::payments::PaymentProvider;
 use crate::plans::Plans;
 use crate::sandbox::Sandbox;
@@ -49,6 +50,8 @@ pub struct App {
     pub feeds: Arc<Feeds>,
     /// Bounds how much one caller may do, where anything is bounded.
     pub limits: Option<Limits>,
+    /// Who did what.
+    pub logbook: Logbook,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
     /// Ends the process, so that its next start recovers from the disk.

@@ -6,8 +6,8 @@
 //!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
 //!                                    ├─ sandbox/     /sandbox    a payment provider for trying
 //!                                    └─ docs, health
-//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, ids, plans, payments/,
-//!                         tickets/
+//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, logbook/, ids, plans,
+//!                         payments/, tickets/
 //! ```
 //!
 //! Whoever wants to change an answer finds it in the folder of its caller. A gateway holds nothing
@@ -20,6 +20,7 @@ pub mod config;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod logbook;
 pub mod openapi;
 pub mod operators;
 pub mod organisers;

@@ -41,6 +41,12 @@ impl DataDir {
         self.root.join("plans")
     }
 
+    /// Who did what.
+    #[must_use]
+    pub fn logbook(&self) -> PathBuf {
+        self.root.join("logbook")
+    }
+
     /// Keys of buyers: in no backup of the rest.
     #[must_use]
     pub fn keys(&self) -> PathBuf {

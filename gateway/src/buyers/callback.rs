@@ -8,18 +8,26 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::order_status;
+use crate::http::request_id;
 use crate::ids::{HoldRoute, IdCodec};
+use crate::logbook::Note;
 use crate::payments::signature;
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use usher_engine::command::{PaymentMessage, PaymentVerdict, TicketNonces};
 use usher_engine::id::TicketNonce;
 use usher_engine::inventory::{Order, PaymentStatus};
 use usher_engine::limits::{PAYMENT_REF_BYTES_MAX, UNITS_PER_HOLD_MAX};
 use usher_engine::{Cents, Command, HoldNo, InventoryId};
 use usher_wire::{CallbackAnswer, CallbackRequest, CallbackResult, Problem};
+
+/// The label of a message whose signature is wrong.
+const FORGED: &str = "forged";
+/// So much of an id goes into the logbook.
+const NOTED_CHARS_MAX: usize = 128;
 
 /// Takes notice of a payment. Always 200 when authentic.
 #[utoipa::path(
@@ -33,11 +41,13 @@ use usher_wire::{CallbackAnswer, CallbackRequest, CallbackResult, Problem};
 )]
 pub(super) async fn hear(
     app: Data<App>,
+    request: HttpRequest,
     body: Body<CallbackRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let Body(told) = body;
     if !signature::is_authentic(&app.secrets.callback_secret, &told) {
-        metrics::counter!("usher_callbacks_total", "result" => "forged").increment(1);
+        metrics::counter!("usher_callbacks_total", "result" => FORGED).increment(1);
+        app.logbook.jot_stranger(note(&app, &request, &told, FORGED)).await;
         return Err(ApiError::new(Code::BadSignature));
     }
     let (inventory, order) = owner(&app.ids, &told);
@@ -60,7 +70,9 @@ pub(super) async fn hear(
         Some(order) => result(&told, &reference, order),
         None => stray_result(&told),
     };
-    metrics::counter!("usher_callbacks_total", "result" => label(became.result)).increment(1);
+    let result = label(became.result);
+    metrics::counter!("usher_callbacks_total", "result" => result).increment(1);
+    app.logbook.jot(note(&app, &request, &told, result)).await;
     Ok(HttpResponse::Ok().json(became))
 }
 
@@ -112,6 +124,31 @@ fn stray_result(told: &CallbackRequest) -> CallbackAnswer {
         usher_wire::PaymentStatus::Failed => (CallbackResult::Noted, None),
     };
     CallbackAnswer { recorded: true, result, order_status: None, refund_due_cents }
+}
+
+/// What the logbook says of a message.
+fn note(app: &App, request: &HttpRequest, told: &CallbackRequest, result: &'static str) -> Note {
+    let clients = &app.config.limits.clients;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    Note {
+        actor: "provider",
+        address: peer.map(|peer| clients.client(peer, request.headers())),
+        call: "POST /api/v1/payments/callback".to_owned(),
+        status: if result == FORGED { 401 } else { 200 },
+        request_id: request_id::current(),
+        fields: BTreeMap::from([
+            ("orderId".to_owned(), shorten(&told.order_id)),
+            ("paymentId".to_owned(), shorten(&told.payment_id)),
+            ("status".to_owned(), format!("{:?}", told.status).to_uppercase()),
+            ("amountCents".to_owned(), told.amount_cents.to_string()),
+            ("result".to_owned(), result.to_owned()),
+        ]),
+    }
+}
+
+/// A text of somebody else, of which the beginning will do.
+fn shorten(text: &str) -> String {
+    text.chars().take(NOTED_CHARS_MAX).collect()
 }
 
 fn label(result: CallbackResult) -> &'static str {

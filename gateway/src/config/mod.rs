@@ -65,6 +65,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// How much one caller may do.
     pub limits: LimitConfig,
+    /// Files of the logbook that are kept.
+    pub logbook_files_max: usize,
     /// How long and how much buyers may hold.
     pub sale: SaleConfig,
     /// How much may wait at one shard.
@@ -211,6 +213,7 @@ impl Config {
             shards: threads(raw, "shards")?,
             http: http(raw)?,
             limits: limits(raw)?,
+            logbook_files_max: within(raw, "logbook_files_max", 1, 1 << 20)?,
             sale: sale(raw)?,
             lanes: LaneConfig {
                 payments_capacity: within(raw, "lane_payments_capacity", 1, 1 << 20)?,

@@ -146,6 +146,7 @@ pub const SETTINGS: &[Setting] = &[
         "67108864",
         "Memory that the journal may use for its cache, in bytes",
     ),
+    open("logbook_files_max", "64", "Files of the logbook that are kept, of 16 MiB each"),
     open("disk_reserve_bytes", "67108864", "Free space below which writes get 503, in bytes"),
 ];
 

@@ -23,14 +23,14 @@ pub struct Clients {
 impl Clients {
     /// The address that a request counts for, IPv6 cut to its prefix; `None` where it is exempt.
     pub(super) fn counted(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-        let client = self.client(peer.to_canonical(), headers);
+        let client = self.client(peer, headers);
         (!contains(&self.exempt, client)).then(|| prefix_of(client))
     }
 
     /// The last address that is not one of our proxies: each of them adds whom it heard, at the
     /// end, and what stands before that anybody may have written.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer;
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
         if !contains(&self.trusted_proxies, client) {
             return client;
         }

@@ -17,6 +17,7 @@ mod audit;
 pub(crate) mod gauges;
 mod history;
 mod live;
+mod logbook;
 mod partitions;
 mod shards;
 mod shows;
@@ -44,6 +45,7 @@ pub use snapshots::BACKUPS_DIR;
     snapshots::back_up,
     audit::show,
     history::show,
+    logbook::show,
 ))]
 pub struct Api;
 
@@ -59,6 +61,7 @@ pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
         .service(at("/shows/{showId}/extend-holds").post(shows::extend_holds))
         .service(at("/shows/{showId}/audit").get(audit::show))
         .service(at("/shows/{showId}/history").get(history::show))
+        .service(at("/logbook").get(logbook::show))
         .service(at("/partitions/{partition}/move").post(partitions::move_to))
         .service(at("/snapshots").post(snapshots::compact))
         .service(at("/backup").post(snapshots::back_up));

@@ -69,6 +69,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     tokio::time::sleep(CLOSE_PATIENCE).await;
     listeners.public_handle.stop(false).await;
     listeners.operators_handle.stop(false).await;
+    app.logbook.settle().await;
     tokio::task::spawn_blocking(move || runtime.stop()).await.context("stop the shards")?;
     tracing::info!("stopped; everything acknowledged is on the disk");
     Ok(())

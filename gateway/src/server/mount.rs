@@ -9,36 +9,22 @@ use crate::app::App;
 use crate::config::Cors;
 use crate::http::body::BytesMax;
 use crate::http::route::Route;
-use crate::http::{auth, fallback, request_id};
-use crate::{buyers, limits, operators, organisers, sandbox};
-use actix_web::middleware::{Compress, Condition, Next, from_fn};
+use crate::http::{fallback, request_id};
+use crate::{buyers, operators, organisers, sandbox};
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 
 /// Everything on the listener for buyers and organisers.
 pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
     let config = &app.config;
-    let organiser = app.clone();
-    let limited = app.clone();
     let api = web::scope("/api/v1")
         .app_data(BytesMax(config.bodies.bytes_max))
         .configure(|service| buyers::routes(service, app))
-        .wrap(Condition::new(
-            app.limits.is_some(),
-            from_fn(move |request, next: Next<_>| {
-                let app = limited.clone();
-                async move {
-                    let limits = app.limits.as_ref().expect("mounted only where there are some");
-                    limits::limit(limits, request, next).await
-                }
-            }),
-        ));
+        .wrap(Condition::new(app.limits.is_some(), from_fn(stages::limit)));
     let admin = web::scope("/admin/v1")
         .app_data(BytesMax(config.bodies.admin_bytes_max))
         .configure(|service| organisers::routes(service, app))
-        .wrap(from_fn(move |request, next: Next<_>| {
-            let app = organiser.clone();
-            async move { auth::require(&app.secrets.organiser_key, request, next).await }
-        }));
+        .wrap(from_fn(stages::organisers_only));
     let all = web::scope("")
         .app_data(app.clone())
         .service(api)
@@ -56,14 +42,10 @@ pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
 
 /// Everything on the listener for operators.
 pub fn operators_routes(service: &mut ServiceConfig, app: &Data<App>) {
-    let operator = app.clone();
     let ops = web::scope("/ops/v1")
         .app_data(BytesMax(app.config.bodies.admin_bytes_max))
         .configure(|service| operators::routes(service, app))
-        .wrap(from_fn(move |request, next: Next<_>| {
-            let app = operator.clone();
-            async move { auth::require(&app.secrets.operator_key, request, next).await }
-        }));
+        .wrap(from_fn(stages::operators_only));
     let all = web::scope("")
         .service(ops)
         .configure(health::routes)

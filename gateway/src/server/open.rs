@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::secrets::{Secrets, keys_dir};
 use crate::ids::IdCodec;
 use crate::limits::Limits;
+use crate::logbook::Logbook;
 use crate::payments::{CallbackOnly, PaymentProvider, refunds};
 use crate::plans::Plans;
 use crate::sandbox::Sandbox;
@@ -48,6 +49,8 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         tracing::warn!(bytes = found.cut_bytes, "cut an unfinished group of keys; none was used");
     }
     let plans = Arc::new(Plans::open(data.root())?);
+    let logbook = Logbook::open(&data.logbook(), config.logbook_files_max)
+        .with_context(|| format!("open the logbook in {}", data.logbook().display()))?;
     let on_fatal: OnFatal = Arc::new(|reason: &str| {
         tracing::error!(reason, "nothing can be acknowledged any more: exiting");
         std::process::exit(EXIT_FATAL);
@@ -74,6 +77,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         streams: Arc::new(Semaphore::new(config.http.streams_max)),
         feeds: Arc::default(),
         limits: Limits::new(&config.limits),
+        logbook,
         metrics,
         secrets,
         on_fatal,

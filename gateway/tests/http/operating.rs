@@ -1,6 +1,6 @@
 //! What an operator does while it sells.
 
-use crate::harness::{Server, usher};
+use crate::harness::{Server, request, usher};
 use crate::office::{Bell, Office, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -332,4 +332,41 @@ fn an_audit_is_clean_in_the_middle_of_a_rush() {
     let audit = office.audit("hamlet");
     assert_eq!((&audit["capacity"], &audit["available"]), (&json!(80), &json!(80)));
     assert_eq!(audit["live"]["available"], 80);
+}
+
+#[test]
+fn the_logbook_says_who_did_what() {
+    let mut office = Office::open();
+    office.show("hamlet");
+    office.buy("hamlet", "ada", &json!({"seatIds": ["A-1"]}));
+    office.ops("POST", "/shows/hamlet/pause", &NOTHING).is(200);
+    office.ops("GET", "/shards", &NOTHING).is(200);
+    let wrong = [("Authorization", "Bearer wrong")];
+    let path = "/admin/v1/shows/hamlet/close";
+    assert_eq!(request(office.server().public, "POST", path, &wrong, b"").status, 401);
+    let noted = |office: &Office, query: &str| {
+        let answer = office.ops("GET", &format!("/logbook{query}"), &NOTHING).is(200);
+        assert_eq!(answer["intact"], true, "{answer}");
+        answer["entries"].as_array().expect("entries").clone()
+    };
+    let calls = |entries: &[Value]| {
+        let call = |entry: &Value| format!("{} {}", text(&entry["call"]), entry["status"]);
+        entries.iter().map(call).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&noted(&office, "?actor=operator")), ["POST /ops/v1/shows/hamlet/pause 200"]);
+    assert_eq!(calls(&noted(&office, "?actor=stranger")), [format!("POST {path} 401")]);
+    let organised = calls(&noted(&office, "?actor=organiser"));
+    assert!(organised.contains(&"POST /admin/v1/shows/hamlet/open 200".into()), "{organised:?}");
+    let told = noted(&office, "?actor=provider");
+    assert_eq!(told[0]["fields"]["result"], "ticketed");
+    assert_eq!(told[0]["address"], "127.0.0.1");
+
+    let before = noted(&office, "").len();
+    office.kill_and_restart();
+    office.ops("POST", "/shows/hamlet/resume", &NOTHING).is(200);
+    let after = noted(&office, "");
+    assert_eq!(after.len(), before + 1, "nothing was lost, and it goes on");
+    assert_eq!(after[before]["sequence"], before + 1);
+    let refused = office.ops("GET", "/logbook?form=x", &NOTHING);
+    refused.is_problem(400, "INVALID_PARAMETER", None);
 }

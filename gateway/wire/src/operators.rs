@@ -322,6 +322,49 @@ pub struct HistoryEntry {
     pub fields: BTreeMap<String, String>,
 }
 
+/// Who did what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogbookAnswer {
+    /// The entries, oldest first.
+    pub entries: Vec<LogbookEntry>,
+    /// Whether there was more than an answer may hold: these are then the newest.
+    pub truncated: bool,
+    /// Whether every entry that is kept is as it was written.
+    pub intact: bool,
+    /// The first place where that is not so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// The hash of the last entry of all. Who keeps a copy elsewhere can tell later that nothing
+    /// before it was altered.
+    pub last_hash: String,
+}
+
+/// One thing that somebody did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogbookEntry {
+    /// Counts all entries, from 1.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// `organiser`, `operator`, `provider`, or `stranger`: somebody without the right key.
+    pub actor: String,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Method and path.
+    pub call: String,
+    /// What was answered.
+    pub status: u16,
+    /// The request's id, as in logs and answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What else there is to say, by name; of a provider's message, what it said and what that did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+}
+
 /// Whether the server is alive, or ready to be given requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

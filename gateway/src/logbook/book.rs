@@ -67,7 +67,7 @@ impl Book {
             std::fs::remove_file(&path)?;
             return Self::open(dir, files_max);
         };
-        let sequence = first_sequence(&path).unwrap_or(1) + entries - 1;
+        let sequence = (first_sequence(&path).unwrap_or(1) + entries).saturating_sub(1);
         let dir = dir.to_owned();
         let (bytes, is_synced, is_in_doubt) = (whole as u64, false, false);
         Ok(Self { dir, files_max, file, bytes, last_hash, sequence, is_synced, is_in_doubt })

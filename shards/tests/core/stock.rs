@@ -58,15 +58,39 @@ fn the_last_ticket_sells_wherever_it_is() {
 
 #[test]
 fn two_large_groups_never_hold_half_each() {
-    let mut world = World::new(2);
-    world.open_show(show(0, Some((6, 2))));
-    // Three tickets each; both want all six.
-    let mut first = ask(&mut world, 0, 1, 6);
-    let mut second = ask(&mut world, 1, 2, 6);
-    world.pass_ms(400);
-    let answers = [first.try_recv().expect("answered"), second.try_recv().expect("answered")];
-    let done = answers.iter().filter(|answer| matches!(answer, Reply::Done(_))).count();
-    assert_eq!(done, 1, "{answers:?}");
+    for is_slow in [false, true] {
+        let mut world = World::new(2);
+        world.open_show(show(0, Some((6, 2))));
+        // Three tickets each; both want all six. On a slow disk both ask before anything moves.
+        world.flushes = !is_slow;
+        let mut first = ask(&mut world, 0, 1, 6);
+        let mut second = ask(&mut world, 1, 2, 6);
+        world.flushes = true;
+        world.pass_ms(400);
+        let answers = [first.try_recv().expect("answered"), second.try_recv().expect("answered")];
+        let done = answers.iter().filter(|answer| matches!(answer, Reply::Done(_))).count();
+        assert_eq!(done, 1, "{answers:?}");
+    }
+}
+
+#[test]
+fn who_was_served_leaves_the_turn_to_the_next() {
+    for first_home in [0, 1] {
+        let mut world = World::new(2);
+        world.open_show(show(0, Some((9, 3))));
+        for home in [0, 1] {
+            assert!(matches!(world.run(segment(home), hold_stock(9, 3)), Reply::Done(_)));
+        }
+        world.flushes = false;
+        let mut first = ask(&mut world, first_home, 1, 1);
+        let mut second = ask(&mut world, 1 - first_home, 2, 1);
+        world.flushes = true;
+        // Sooner than a turn that nobody gives up would end.
+        world.pass_ms(30);
+        let answers = [first.try_recv(), second.try_recv()];
+        let is_done = |answer: &_| matches!(answer, Ok(Reply::Done(_)));
+        assert!(answers.iter().all(is_done), "{answers:?}");
+    }
 }
 
 #[test]

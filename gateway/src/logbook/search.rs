@@ -44,20 +44,18 @@ pub struct Found {
 /// Those of the disk. What is in the files is told in [`Found::fault`].
 pub fn search(dir: &Path, wanted: &Wanted) -> io::Result<Found> {
     let mut reading = Reading { wanted, entries: VecDeque::new(), found: Found::default() };
-    let mut expected: Option<(u64, String)> = None;
+    // The oldest file that is left says itself what came before it.
+    let mut reached = None;
     for path in files(dir)? {
-        let first = first_sequence(&path).unwrap_or(0);
         let file = match File::open(&path) {
             // The oldest went while this read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             opened => opened?,
         };
-        // The oldest file that is left says itself what came before it.
-        let before = expected.take().unwrap_or_else(|| (first, String::new()));
-        expected = Some(reading.read_file(&path, file, first, before)?);
+        reached = Some(reading.read_file(&path, file, reached.as_ref())?);
     }
     let mut found = reading.found;
-    found.last_hash = expected.map_or_else(|| FIRST_HASH.to_owned(), |(_, hash)| hash);
+    found.last_hash = reached.map_or_else(|| FIRST_HASH.to_owned(), |place| place.hash);
     found.entries = reading.entries.into();
     Ok(found)
 }
@@ -68,36 +66,41 @@ struct Reading<'a> {
     found: Found,
 }
 
+/// Between two entries.
+struct Place {
+    /// The sequence of the next one.
+    next: u64,
+    /// The hash of the last one.
+    hash: String,
+}
+
 impl Reading<'_> {
-    /// Reads a file that should go on from `(sequence, hash)`; returns where the next one goes on.
-    fn read_file(
-        &mut self,
-        path: &Path,
-        file: File,
-        first: u64,
-        (mut sequence, before): (u64, String),
-    ) -> io::Result<(u64, String)> {
+    /// Reads a file that should go on from a place; returns where the next one should.
+    fn read_file(&mut self, path: &Path, file: File, after: Option<&Place>) -> io::Result<Place> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut lines = BufReader::new(file);
         let head = next_line(&mut lines)?.unwrap_or_default();
-        let mut last_hash = head.strip_prefix(MAGIC).unwrap_or_default().to_owned();
-        let follows = before.is_empty() || last_hash == before;
-        if last_hash.is_empty() || !follows || first != sequence {
+        let mut place = Place {
+            next: first_sequence(path).unwrap_or(1),
+            hash: head.strip_prefix(MAGIC).unwrap_or_default().to_owned(),
+        };
+        let follows =
+            |after: &Place| (after.next, after.hash.as_str()) == (place.next, place.hash.as_str());
+        if place.hash.is_empty() || !after.is_none_or(follows) {
             self.fault(format!("{name} does not follow what comes before it"));
-            sequence = first;
         }
         while let Some(line) = next_line(&mut lines)? {
-            let (said, text) = line.split_once(' ').unwrap_or_default();
+            let (hash_said, text) = line.split_once(' ').unwrap_or_default();
             let entry: Option<LogbookEntry> = serde_json::from_str(text).ok();
-            let is_next = entry.as_ref().is_some_and(|entry| entry.sequence == sequence);
-            if hash(&last_hash, text) != said || !is_next {
-                self.fault(format!("entry {sequence} in {name} is not what was written"));
+            let is_next = entry.as_ref().is_some_and(|entry| entry.sequence == place.next);
+            if hash(&place.hash, text) != hash_said || !is_next {
+                self.fault(format!("entry {} in {name} is not what was written", place.next));
             }
-            last_hash = said.to_owned();
-            sequence = entry.as_ref().map_or(sequence, |entry| entry.sequence) + 1;
+            let sequence = entry.as_ref().map_or(place.next, |entry| entry.sequence);
+            place = Place { next: sequence.saturating_add(1), hash: hash_said.to_owned() };
             entry.into_iter().for_each(|entry| self.consider(entry));
         }
-        Ok((sequence, last_hash))
+        Ok(place)
     }
 
     fn consider(&mut self, entry: LogbookEntry) {

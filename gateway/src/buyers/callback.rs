@@ -131,10 +131,10 @@ fn note(app: &App, request: &HttpRequest, told: &CallbackRequest, result: &'stat
     let clients = &app.config.limits.clients;
     let peer = request.peer_addr().map(|peer| peer.ip());
     Note {
-        actor: "provider",
+        actor: if result == FORGED { "stranger" } else { "provider" },
         address: peer.map(|peer| clients.client(peer, request.headers())),
         call: "POST /api/v1/payments/callback".to_owned(),
-        status: if result == FORGED { 401 } else { 200 },
+        status: Some(if result == FORGED { 401 } else { 200 }),
         request_id: request_id::current(),
         fields: BTreeMap::from([
             ("orderId".to_owned(), shorten(&told.order_id)),

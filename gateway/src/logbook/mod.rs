@@ -50,8 +50,8 @@ pub struct Note {
     pub address: Option<IpAddr>,
     /// What: method and path.
     pub call: String,
-    /// What was answered.
-    pub status: u16,
+    /// What was answered; `None` where whoever asked went away before.
+    pub status: Option<u16>,
     /// The request's id, as in logs and answers.
     pub request_id: Option<String>,
     /// What else there is to say, by name.
@@ -63,6 +63,12 @@ struct Order {
     note: Option<Note>,
     /// Told once the note is on the disk.
     written: Option<oneshot::Sender<()>>,
+}
+
+impl Order {
+    fn new(note: Option<Note>, written: Option<oneshot::Sender<()>>) -> Self {
+        Self { at: Timestamp::now(), note, written }
+    }
 }
 
 /// The way into the logbook.
@@ -86,14 +92,6 @@ impl Logbook {
         Ok(Self { orders, strangers, dir: dir.to_owned() })
     }
 
-    /// Writes a note, and returns once it is on the disk, or could not be written.
-    pub async fn write(&self, note: Note) {
-        let (written, is_written) = oneshot::channel();
-        self.send(Some(note), Some(written)).await;
-        // Dropped where it failed, which the writer says.
-        let _ = is_written.await;
-    }
-
     /// Hands in a note that will be written soon.
     pub async fn jot(&self, note: Note) {
         self.send(Some(note), None).await;
@@ -102,7 +100,7 @@ impl Logbook {
     /// As [`Logbook::jot`], of somebody who was turned away; of a flood of them, some.
     pub async fn jot_stranger(&self, note: Note) {
         if self.strangers.check().is_ok() {
-            self.jot(Note { actor: "stranger", ..note }).await;
+            self.jot(note).await;
         }
     }
 
@@ -120,9 +118,8 @@ impl Logbook {
     }
 
     async fn send(&self, note: Option<Note>, written: Option<oneshot::Sender<()>>) {
-        let order = Order { at: Timestamp::now(), note, written };
         // The writer ends only with the process.
-        let _ = self.orders.send(order).await;
+        let _ = self.orders.send(Order::new(note, written)).await;
     }
 }
 

@@ -1,10 +1,13 @@
 //! What happens around everything that needs a key: what changes something is noted, and who has no
 //! right key.
 
+use std::collections::BTreeMap;
+
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
+use tokio::sync::oneshot;
 
-use super::Note;
+use super::{Logbook, Note, Order};
 use crate::app::App;
 use crate::http::request_id;
 
@@ -24,17 +27,61 @@ where
 {
     let clients = &app.config.limits.clients;
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let address = peer.map(|peer| clients.client(peer, request.headers()));
-    let call = format!("{} {}", request.method(), request.path());
+    let note = Note {
+        actor,
+        address: peer.map(|peer| clients.client(peer, request.headers())),
+        call: format!("{} {}", request.method(), request.path()),
+        status: None,
+        request_id: request_id::current(),
+        fields: BTreeMap::new(),
+    };
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let unanswered =
+        (!only_reads).then(|| Unanswered { logbook: &app.logbook, note: Some(note.clone()) });
     let response = answer(request).await?;
-    let (status, request_id) = (response.status(), request_id::current());
-    let fields = Default::default();
-    let note = Note { actor, address, call, status: status.as_u16(), request_id, fields };
-    if status == StatusCode::UNAUTHORIZED {
-        app.logbook.jot_stranger(note).await;
-    } else if !only_reads {
-        app.logbook.write(note).await;
+    let status = response.status();
+    match unanswered {
+        _ if status == StatusCode::UNAUTHORIZED => {
+            unanswered.into_iter().for_each(Unanswered::forget);
+            let note = Note { actor: "stranger", status: Some(status.as_u16()), ..note };
+            app.logbook.jot_stranger(note).await;
+        }
+        Some(unanswered) => unanswered.answered(status.as_u16()).await,
+        None => {}
     }
     Ok(response)
+}
+
+/// A call that may have been carried out and is not answered yet. Whoever made it may go away, and
+/// all that waits for it is dropped then; it is noted all the same.
+struct Unanswered<'a> {
+    logbook: &'a Logbook,
+    note: Option<Note>,
+}
+
+impl Unanswered<'_> {
+    async fn answered(mut self, status: u16) {
+        if let Some(note) = &mut self.note {
+            note.status = Some(status);
+        }
+        // The note stays here until there is room for it.
+        let Ok(room) = self.logbook.orders.reserve().await else { return };
+        let (written, is_written) = oneshot::channel();
+        room.send(Order::new(self.note.take(), Some(written)));
+        // Dropped where it failed, which the writer says.
+        let _ = is_written.await;
+    }
+
+    fn forget(mut self) {
+        self.note = None;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let Some(note) = self.note.take() else { return };
+        if let Err(error) = self.logbook.orders.try_send(Order::new(Some(note), None)) {
+            tracing::error!(%error, "the logbook lacks a call that nobody waited for");
+        }
+    }
 }

@@ -12,7 +12,7 @@ fn order(call: &str) -> Order {
         actor: "operator",
         address: Some([192, 0, 2, 1].into()),
         call: call.to_owned(),
-        status: 200,
+        status: Some(200),
         request_id: None,
         fields: Default::default(),
     };

@@ -1,9 +1,11 @@
 //! What an operator does while it sells.
 
-use crate::harness::{Server, request, usher};
-use crate::office::{Bell, Office, text};
+use crate::harness::{Server, connect, request, usher};
+use crate::office::{Bell, Office, new_show, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::time::Duration;
 
 const NOTHING: Value = Value::Null;
 
@@ -369,4 +371,37 @@ fn the_logbook_says_who_did_what() {
     assert_eq!(after[before]["sequence"], before + 1);
     let refused = office.ops("GET", "/logbook?form=x", &NOTHING);
     refused.is_problem(400, "INVALID_PARAMETER", None);
+}
+
+#[test]
+fn who_goes_away_unanswered_is_in_the_logbook_too() {
+    let office = Office::open();
+    let key = std::fs::read_to_string(office.dir().join("data/keys/organiser_key")).unwrap();
+    for number in 0..60 {
+        let mut show = new_show(&format!("show-{number}"));
+        show["planId"] = Value::Null;
+        show["prices"] = json!({});
+        let body = show.to_string();
+        let mut stream = connect(office.server().public);
+        // Gone at once, and not with a last word.
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        let head = format!(
+            "POST /admin/v1/shows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            key.trim(),
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_micros(100 * number));
+        drop(stream);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let is_made = |number: &u64| {
+        let path = format!("/api/v1/shows/show-{number}");
+        office.buyer("GET", &path, &NOTHING).status == 200
+    };
+    let made = (0..60).filter(is_made).count();
+    let noted = office.ops("GET", "/logbook?text=/admin/v1/shows", &NOTHING).is(200);
+    let noted = noted["entries"].as_array().expect("entries").clone();
+    assert!(made > 0 && noted.len() >= made, "{made} made, {} noted", noted.len());
 }

@@ -355,8 +355,9 @@ pub struct LogbookEntry {
     pub address: Option<String>,
     /// Method and path.
     pub call: String,
-    /// What was answered.
-    pub status: u16,
+    /// What was answered; absent where whoever asked went away before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// The request's id, as in logs and answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

@@ -100,3 +100,15 @@ fn an_unknown_inventory_is_refused_and_not_made() {
     assert!(matches!(reply, Reply::Refused(Refusal::UnknownShow)), "{reply:?}");
     assert!(world.cores[0].inventory(HOUSE).is_none());
 }
+
+#[test]
+fn a_count_waits_like_any_answer_and_says_at_which_version() {
+    let mut world = world_with_seats(4);
+    let _hold = world.ask(HOUSE, Request::Execute(hold_seats(1, &[0, 1])));
+    let mut count = world.ask(HOUSE, Request::Count);
+    assert!(count.try_recv().is_err(), "it counts what may never have been");
+    world.flush();
+    let Ok(Reply::Counted(counted)) = count.try_recv() else { panic!("not counted") };
+    let view = world.around.directory.show(SHOW).expect("a published show");
+    assert_eq!(counted.version, view.version());
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use usher_engine::InventoryId;
 use usher_engine::seats::SeatStatus;
+use usher_shards::core::Core;
 use usher_shards::message::{Reply, Request};
 use usher_shards::view::Directory;
 
@@ -56,9 +57,9 @@ fn a_rebuild_reads_only_what_its_shard_owns() {
 #[test]
 fn a_shard_says_what_it_owns_and_what_waits() {
     let mut world = world();
-    let inventories: usize = world.cores.iter().map(|core| core.inventory_count()).sum();
+    let inventories: usize = world.cores.iter().map(Core::inventory_count).sum();
     assert_eq!(inventories, 3);
-    let partitions: usize = world.cores.iter().map(|core| core.partition_count()).sum();
+    let partitions: usize = world.cores.iter().map(Core::partition_count).sum();
     assert_eq!(partitions, usize::from(usher_engine::id::PARTITION_COUNT));
     world.flushes = false;
     let owner = world.around.routes.owner(HOUSE.partition());

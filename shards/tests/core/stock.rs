@@ -76,11 +76,7 @@ fn two_large_groups_never_hold_half_each() {
 #[test]
 fn who_was_served_leaves_the_turn_to_the_next() {
     for first_home in [0, 1] {
-        let mut world = World::new(2);
-        world.open_show(show(0, Some((9, 3))));
-        for home in [0, 1] {
-            assert!(matches!(world.run(segment(home), hold_stock(9, 3)), Reply::Done(_)));
-        }
+        let mut world = with_sold(&[0, 1]);
         world.flushes = false;
         let mut first = ask(&mut world, first_home, 1, 1);
         let mut second = ask(&mut world, 1 - first_home, 2, 1);
@@ -91,6 +87,37 @@ fn who_was_served_leaves_the_turn_to_the_next() {
         let is_done = |answer: &_| matches!(answer, Ok(Reply::Done(_)));
         assert!(answers.iter().all(is_done), "{answers:?}");
     }
+}
+
+/// Three segments of three tickets, those of the first ones sold.
+fn with_sold(sold: &[u16]) -> World {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((9, 3))));
+    for &home in sold {
+        assert!(matches!(world.run(segment(home), hold_stock(9, 3)), Reply::Done(_)));
+    }
+    world
+}
+
+#[test]
+fn a_turn_that_nobody_gives_up_ends() {
+    let mut world = with_sold(&[0, 1]);
+    // As of a segment whose shard falls while it gathers.
+    drop(world.ask(segment(0), Request::Need { borrower: 1, quantity: 1 }));
+    let mut waiting = ask(&mut world, 0, 1, 2);
+    world.pass_ms(40);
+    assert!(waiting.try_recv().is_err(), "it is not its turn");
+    world.pass_ms(100);
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
+}
+
+#[test]
+fn no_more_segments_are_asked_than_are_needed() {
+    let mut world = with_sold(&[0]);
+    assert!(matches!(world.run(segment(0), hold_stock(1, 1)), Reply::Done(_)));
+    let mut left = [1, 2].map(|n| stock(&world, n).available);
+    left.sort_unstable();
+    assert_eq!(left, [2, 3]);
 }
 
 #[test]

@@ -15,12 +15,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use usher_wire::LogbookEntry;
 
-use super::{Note, Order};
+use super::{Job, Note, SYNC_AFTER};
 
 /// What every file begins with.
 pub(super) const MAGIC: &str = "usher-logbook 1 ";
@@ -43,7 +44,8 @@ pub(super) struct Book {
     last_hash: String,
     /// The sequence of the last entry.
     sequence: u64,
-    is_synced: bool,
+    /// Since when something is not on the disk for certain.
+    unsynced_since: Option<Instant>,
     /// A write failed, so nobody knows what is in the file.
     is_in_doubt: bool,
 }
@@ -69,8 +71,8 @@ impl Book {
         };
         let sequence = (first_sequence(&path).unwrap_or(1) + entries).saturating_sub(1);
         let dir = dir.to_owned();
-        let (bytes, is_synced, is_in_doubt) = (whole as u64, false, false);
-        Ok(Self { dir, files_max, file, bytes, last_hash, sequence, is_synced, is_in_doubt })
+        let (bytes, unsynced_since, is_in_doubt) = (whole as u64, Some(Instant::now()), false);
+        Ok(Self { dir, files_max, file, bytes, last_hash, sequence, unsynced_since, is_in_doubt })
     }
 
     fn begin(dir: &Path, files_max: usize, last_hash: String, sequence: u64) -> io::Result<Self> {
@@ -81,31 +83,31 @@ impl Book {
         file.sync_data()?;
         File::open(dir)?.sync_all()?;
         let dir = dir.to_owned();
-        let (bytes, is_synced, is_in_doubt) = (head.len() as u64, true, false);
-        Ok(Self { dir, files_max, file, bytes, last_hash, sequence, is_synced, is_in_doubt })
+        let (bytes, unsynced_since, is_in_doubt) = (head.len() as u64, None, false);
+        Ok(Self { dir, files_max, file, bytes, last_hash, sequence, unsynced_since, is_in_doubt })
     }
 
     /// Whether everything that was written is on the disk.
     pub(super) fn is_synced(&self) -> bool {
-        self.is_synced
+        self.unsynced_since.is_none()
     }
 
     /// Writes all notes with one write, and flushes them to the disk where that must be.
-    pub(super) fn write(&mut self, orders: &[Order], must_sync: bool) -> io::Result<()> {
+    pub(super) fn write(&mut self, jobs: &[Job], must_sync: bool) -> io::Result<()> {
         if self.is_in_doubt {
             *self = Self::open(&self.dir, self.files_max)?;
         }
-        let written = self.append(orders, must_sync);
+        let written = self.append(jobs, must_sync);
         self.is_in_doubt = written.is_err();
         written
     }
 
-    fn append(&mut self, orders: &[Order], must_sync: bool) -> io::Result<()> {
+    fn append(&mut self, jobs: &[Job], must_sync: bool) -> io::Result<()> {
         let mut lines = String::new();
-        for order in orders {
-            let Some(note) = &order.note else { continue };
+        for job in jobs {
+            let Some(note) = &job.note else { continue };
             self.sequence += 1;
-            let entry = serde_json::to_string(&entry(self.sequence, order.at, note))?;
+            let entry = serde_json::to_string(&entry(self.sequence, job.at, note))?;
             self.last_hash = hash(&self.last_hash, &entry);
             lines.push_str(&self.last_hash);
             lines.push(' ');
@@ -113,13 +115,14 @@ impl Book {
             lines.push('\n');
         }
         if !lines.is_empty() {
-            self.is_synced = false;
+            self.unsynced_since.get_or_insert_with(Instant::now);
             self.file.write_all(lines.as_bytes())?;
             self.bytes += lines.len() as u64;
         }
-        if must_sync && !self.is_synced {
+        let is_time = self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_AFTER);
+        if is_time || (must_sync && !self.is_synced()) {
             self.file.sync_data()?;
-            self.is_synced = true;
+            self.unsynced_since = None;
         }
         if self.bytes > FILE_BYTES_MAX { self.turn_over() } else { Ok(()) }
     }

@@ -58,14 +58,15 @@ pub struct Note {
     pub fields: BTreeMap<String, String>,
 }
 
-struct Order {
+/// What the writer is asked for: a note, to be told of one, or both.
+struct Job {
     at: Timestamp,
     note: Option<Note>,
     /// Told once the note is on the disk.
     written: Option<oneshot::Sender<()>>,
 }
 
-impl Order {
+impl Job {
     fn new(note: Option<Note>, written: Option<oneshot::Sender<()>>) -> Self {
         Self { at: Timestamp::now(), note, written }
     }
@@ -73,7 +74,7 @@ impl Order {
 
 /// The way into the logbook.
 pub struct Logbook {
-    orders: mpsc::Sender<Order>,
+    jobs: mpsc::Sender<Job>,
     strangers: DefaultDirectRateLimiter,
     dir: PathBuf,
 }
@@ -86,10 +87,10 @@ impl Logbook {
     /// Where the directory or its newest file cannot be read or written.
     pub fn open(dir: &Path, files_max: usize) -> std::io::Result<Self> {
         let book = Book::open(dir, files_max)?;
-        let (orders, waiting) = mpsc::channel(WAITING_MAX);
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         actix_web::rt::spawn(keep_writing(book, waiting));
         let strangers = RateLimiter::direct(Quota::per_second(STRANGERS_PER_SECOND));
-        Ok(Self { orders, strangers, dir: dir.to_owned() })
+        Ok(Self { jobs, strangers, dir: dir.to_owned() })
     }
 
     /// Hands in a note that will be written soon.
@@ -119,14 +120,14 @@ impl Logbook {
 
     async fn send(&self, note: Option<Note>, written: Option<oneshot::Sender<()>>) {
         // The writer ends only with the process.
-        let _ = self.orders.send(Order::new(note, written)).await;
+        let _ = self.jobs.send(Job::new(note, written)).await;
     }
 }
 
-async fn keep_writing(mut book: Book, mut waiting: mpsc::Receiver<Order>) {
+async fn keep_writing(mut book: Book, mut waiting: mpsc::Receiver<Job>) {
     loop {
-        let mut orders = Vec::with_capacity(GROUP_MAX);
-        let received = waiting.recv_many(&mut orders, GROUP_MAX);
+        let mut jobs = Vec::with_capacity(GROUP_MAX);
+        let received = waiting.recv_many(&mut jobs, GROUP_MAX);
         match tokio::time::timeout(SYNC_AFTER, received).await {
             Ok(0) => return,
             Ok(_) => {}
@@ -134,28 +135,28 @@ async fn keep_writing(mut book: Book, mut waiting: mpsc::Receiver<Order>) {
             // Nothing came, and something is not on the disk yet.
             Err(_) => {}
         }
-        let must_sync = orders.is_empty() || orders.iter().any(|order| order.written.is_some());
+        let must_sync = jobs.is_empty() || jobs.iter().any(|job| job.written.is_some());
         let work = move || {
-            let result = book.write(&orders, must_sync);
-            (book, orders, result)
+            let result = book.write(&jobs, must_sync);
+            (book, jobs, result)
         };
-        let Ok((returned, orders, result)) = tokio::task::spawn_blocking(work).await else {
+        let Ok((returned, jobs, result)) = tokio::task::spawn_blocking(work).await else {
             tracing::error!("the logbook's writer panicked; nothing is written down any more");
             return;
         };
         book = returned;
         match result {
-            Ok(()) => orders.into_iter().filter_map(|order| order.written).for_each(|written| {
+            Ok(()) => jobs.into_iter().filter_map(|job| job.written).for_each(|written| {
                 let _ = written.send(());
             }),
-            Err(error) => complain(&orders, &error),
+            Err(error) => complain(&jobs, &error),
         }
     }
 }
 
-fn complain(orders: &[Order], error: &std::io::Error) {
+fn complain(jobs: &[Job], error: &std::io::Error) {
     metrics::counter!("usher_logbook_failures_total").increment(1);
-    for note in orders.iter().filter_map(|order| order.note.as_ref()) {
+    for note in jobs.iter().filter_map(|job| job.note.as_ref()) {
         tracing::error!(%error, ?note, "the logbook cannot be written");
     }
 }

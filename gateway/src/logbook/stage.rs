@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use tokio::sync::oneshot;
 
-use super::{Logbook, Note, Order};
+use super::{Job, Logbook, Note};
 use crate::app::App;
 use crate::http::request_id;
 
@@ -65,9 +65,9 @@ impl Unanswered<'_> {
             note.status = Some(status);
         }
         // The note stays here until there is room for it.
-        let Ok(room) = self.logbook.orders.reserve().await else { return };
+        let Ok(room) = self.logbook.jobs.reserve().await else { return };
         let (written, is_written) = oneshot::channel();
-        room.send(Order::new(self.note.take(), Some(written)));
+        room.send(Job::new(self.note.take(), Some(written)));
         // Dropped where it failed, which the writer says.
         let _ = is_written.await;
     }
@@ -80,7 +80,7 @@ impl Unanswered<'_> {
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let Some(note) = self.note.take() else { return };
-        if let Err(error) = self.logbook.orders.try_send(Order::new(Some(note), None)) {
+        if let Err(error) = self.logbook.jobs.try_send(Job::new(Some(note), None)) {
             tracing::error!(%error, "the logbook lacks a call that nobody waited for");
         }
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::book::{Book, files};
-use super::{Note, Order, Wanted, search};
+use super::{Job, Note, Wanted, search};
 
-fn order(call: &str) -> Order {
+fn job(call: &str) -> Job {
     let note = Note {
         actor: "operator",
         address: Some([192, 0, 2, 1].into()),
@@ -16,15 +16,15 @@ fn order(call: &str) -> Order {
         request_id: None,
         fields: Default::default(),
     };
-    Order { at: Timestamp::UNIX_EPOCH, note: Some(note), written: None }
+    Job { at: Timestamp::UNIX_EPOCH, note: Some(note), written: None }
 }
 
 /// Writes these calls, one group after the other, and a new file after each.
 fn written(dir: &Path, groups: &[&[&str]], files_max: usize) {
     for calls in groups {
         let mut book = Book::open(dir, files_max).unwrap();
-        let orders: Vec<Order> = calls.iter().map(|call| order(call)).collect();
-        book.write(&orders, true).unwrap();
+        let jobs: Vec<Job> = calls.iter().map(|call| job(call)).collect();
+        book.write(&jobs, true).unwrap();
         assert!(book.is_synced());
         book.turn_over().unwrap();
     }
@@ -59,6 +59,17 @@ fn what_is_written_comes_back_over_starts_and_files() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_on_the_disk_after_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut book = Book::open(dir.path(), 9).unwrap();
+    book.write(&[job("a")], false).unwrap();
+    assert!(!book.is_synced());
+    std::thread::sleep(super::SYNC_AFTER);
+    book.write(&[job("b")], false).unwrap();
+    assert!(book.is_synced(), "although more and more comes");
+}
+
+#[test]
 fn only_the_oldest_files_go() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path(), &[&["a"], &["b"], &["c"], &["d"]], 3);
@@ -70,15 +81,15 @@ fn only_the_oldest_files_go() {
 fn a_line_that_was_not_finished_is_cut() {
     let dir = tempfile::tempdir().unwrap();
     let mut book = Book::open(dir.path(), 9).unwrap();
-    book.write(&[order("a"), order("b")], false).unwrap();
+    book.write(&[job("a"), job("b")], false).unwrap();
     assert!(!book.is_synced());
     alter(dir.path(), |text| text[..text.len() - 5].to_owned());
     let mut book = Book::open(dir.path(), 9).unwrap();
-    book.write(&[order("c")], true).unwrap();
+    book.write(&[job("c")], true).unwrap();
     assert_eq!(found(dir.path()), (vec!["a".into(), "c".into()], None));
     // Cut within the first line of all.
     alter(dir.path(), |text| text[..20].to_owned());
-    Book::open(dir.path(), 9).unwrap().write(&[order("d")], true).unwrap();
+    Book::open(dir.path(), 9).unwrap().write(&[job("d")], true).unwrap();
     assert_eq!(found(dir.path()), (vec!["d".into()], None));
 }
 

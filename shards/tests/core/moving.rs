@@ -37,6 +37,19 @@ fn nothing_is_lost_on_the_way() {
 }
 
 #[test]
+fn a_move_to_where_it_is_is_done_at_once() {
+    let mut world = World::new(2);
+    world.open_show(show(4, None));
+    let owner = world.around.routes.owner(HOUSE.partition());
+    assert_eq!(start_move(&mut world, owner).try_recv(), Ok(()));
+    // And whoever does not have it cannot say that it was moved.
+    let (done, mut moved) = oneshot::channel();
+    let (partition, other) = (HOUSE.partition(), 1 - owner);
+    world.tell(other, PeerMessage::Release { partition, to: other, done });
+    assert!(moved.try_recv().is_err(), "nobody moved it");
+}
+
+#[test]
 fn what_is_not_durable_is_not_handed_over() {
     let mut world = World::new(2);
     world.open_show(show(10, None));

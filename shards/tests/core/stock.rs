@@ -1,11 +1,14 @@
 //! Stock that moves between segments: the last ticket always sells, nothing is lost or made.
 
-use usher_engine::inventory::Goods;
+use usher_engine::command::{OrderRequest, PaymentMessage, PaymentVerdict, TicketNonces};
+use usher_engine::id::TicketNonce;
+use usher_engine::inventory::{Goods, OrderStatus};
+use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::stock::Segment;
-use usher_engine::{InventoryId, Refusal};
+use usher_engine::{Command, HoldNo, InventoryId, Refusal};
 use usher_shards::message::{Reply, Request};
 
-use crate::world::{SHOW, Waiting, World, hold_stock, hold_stock_with_key, show};
+use crate::world::{SHOW, Waiting, World, held, hold_stock, hold_stock_with_key, show};
 
 fn segment(n: u16) -> InventoryId {
     InventoryId::segment(SHOW, 0, n)
@@ -130,7 +133,7 @@ fn a_ticket_that_comes_back_in_time_is_found() {
     assert!(matches!(reply, Reply::Done(_)));
     let reply = world.run(segment(0), hold_stock(3, 1));
     assert!(matches!(reply, Reply::Refused(Refusal::SoldOut { available: 0 })), "{reply:?}");
-    let release = usher_engine::Command::Release { hold: usher_engine::HoldNo(1) };
+    let release = Command::Release { hold: HoldNo(1) };
     assert!(matches!(world.run(segment(1), release), Reply::Done(_)));
     let mut waiting = ask(&mut world, 0, 3, 1);
     world.pass_ms(50);
@@ -144,7 +147,7 @@ fn a_ticket_on_its_way_is_not_sold_out_for_who_lent_it() {
     assert!(matches!(world.run(segment(1), hold_stock(1, 1)), Reply::Done(_)));
     // The only ticket leaves, and nobody waits for it where it goes.
     world.flushes = false;
-    let lend = usher_engine::Command::Lend { borrower: 1, quantity: 1 };
+    let lend = Command::Lend { borrower: 1, quantity: 1 };
     let _lent = world.ask(segment(0), Request::Execute(lend));
     let mut waiting = ask(&mut world, 0, 2, 1);
     assert!(waiting.try_recv().is_err(), "it waits for the ticket, or at least for the flush");
@@ -192,4 +195,41 @@ fn a_repeat_that_waits_behind_others_is_not_refused() {
         Reply::Done(answer) => assert!(answer.replayed, "{answer:?}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn money_that_came_late_looks_longer_for_its_tickets() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((2, 2))));
+    let hold = held(world.run(segment(0), hold_stock(1, 1)));
+    let order = OrderRequest {
+        hold: HoldNo(1),
+        buyer: hold.buyer,
+        pay_ms: 1_000,
+        contact: Box::default(),
+        key: None,
+    };
+    assert!(matches!(world.run(segment(0), Command::Order(order)), Reply::Done(_)));
+    // It is not paid in time, and somebody else takes its ticket.
+    world.now = world.now.plus_ms(60_000);
+    world.pass_ms(20);
+    assert!(matches!(world.run(segment(0), hold_stock(2, 1)), Reply::Done(_)));
+    // The only ticket that is left does not come for longer than a buyer would wait.
+    world.flushes = false;
+    let message = PaymentMessage {
+        order: HoldNo(1),
+        reference: "p1".into(),
+        verdict: PaymentVerdict::Success,
+        amount: hold.total,
+        nonces: TicketNonces(Box::new([TicketNonce([7; 10]); UNITS_PER_HOLD_MAX as usize])),
+        stock_settled: false,
+    };
+    let paid = Request::Execute(Command::PaymentMessage(message));
+    let mut waiting = world.ask(segment(0), paid);
+    world.pass_ms(600);
+    world.flushes = true;
+    world.pass_ms(100);
+    let paid = held(waiting.try_recv().expect("answered"));
+    let status = paid.order.expect("an order").status;
+    assert_eq!(status, OrderStatus::Ticketed);
 }

@@ -197,8 +197,9 @@ fn a_repeat_that_waits_behind_others_is_not_refused() {
     }
 }
 
-#[test]
-fn money_that_came_late_looks_longer_for_its_tickets() {
+/// A buyer pays after the time for it: somebody else has the ticket meanwhile, and the only one that
+/// is left, at another segment, does not come, since nothing gets durable.
+fn late_money() -> (World, Waiting) {
     let mut world = World::new(2);
     world.open_show(show(0, Some((2, 2))));
     let hold = held(world.run(segment(0), hold_stock(1, 1)));
@@ -210,11 +211,9 @@ fn money_that_came_late_looks_longer_for_its_tickets() {
         key: None,
     };
     assert!(matches!(world.run(segment(0), Command::Order(order)), Reply::Done(_)));
-    // It is not paid in time, and somebody else takes its ticket.
     world.now = world.now.plus_ms(60_000);
     world.pass_ms(20);
     assert!(matches!(world.run(segment(0), hold_stock(2, 1)), Reply::Done(_)));
-    // The only ticket that is left does not come for longer than a buyer would wait.
     world.flushes = false;
     let message = PaymentMessage {
         order: HoldNo(1),
@@ -225,11 +224,34 @@ fn money_that_came_late_looks_longer_for_its_tickets() {
         stock_settled: false,
     };
     let paid = Request::Execute(Command::PaymentMessage(message));
-    let mut waiting = world.ask(segment(0), paid);
-    world.pass_ms(600);
-    world.flushes = true;
-    world.pass_ms(100);
-    let paid = held(waiting.try_recv().expect("answered"));
-    let status = paid.order.expect("an order").status;
-    assert_eq!(status, OrderStatus::Ticketed);
+    let waiting = world.ask(segment(0), paid);
+    (world, waiting)
+}
+
+#[test]
+fn money_that_came_late_looks_longer_for_its_tickets_than_a_buyer_would() {
+    for (patience_ms, expected) in
+        [(600, OrderStatus::Ticketed), (2_100, OrderStatus::RefundPending)]
+    {
+        let (mut world, mut waiting) = late_money();
+        world.pass_ms(patience_ms);
+        world.flushes = true;
+        world.pass_ms(100);
+        let paid = held(waiting.try_recv().expect("answered"));
+        assert_eq!(paid.order.expect("an order").status, expected, "after {patience_ms} ms");
+    }
+}
+
+#[test]
+fn what_is_taken_cannot_be_withdrawn() {
+    let mut world = with_sold(&[0, 1, 2]);
+    let reply = world.run(segment(0), Command::Withdraw { quantity: 1 });
+    assert!(matches!(reply, Reply::Refused(Refusal::CapacityInUse)), "{reply:?}");
+}
+
+#[test]
+fn a_refusal_says_how_many_are_left() {
+    let mut world = with_sold(&[0, 1]);
+    let reply = world.run(segment(0), hold_stock(1, 5));
+    assert!(matches!(reply, Reply::Refused(Refusal::SoldOut { available: 3 })), "{reply:?}");
 }

@@ -171,3 +171,26 @@ impl SegmentFigures {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_the_sum_of_its_segments() {
+        let pool = PoolBoard::new(2);
+        for (n, segment) in (1..).zip(pool.segments()) {
+            segment.publish(&SegmentFigures {
+                available: n,
+                held: 10 * n,
+                sold: 100 * n,
+                blocked: 1_000 * n,
+                in_transit: 10_000 * n,
+                ..SegmentFigures::default()
+            });
+        }
+        let (available, held, sold) = (3, 30, 300);
+        let expected = PoolTotals { available, held, sold, blocked: 3_000, in_transit: 30_000 };
+        assert_eq!(pool.totals(), expected);
+    }
+}

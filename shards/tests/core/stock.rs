@@ -197,8 +197,8 @@ fn a_repeat_that_waits_behind_others_is_not_refused() {
     }
 }
 
-/// A buyer pays after the time for it: somebody else has the ticket meanwhile, and the only one that
-/// is left, at another segment, does not come, since nothing gets durable.
+/// A buyer pays after the time for it: somebody else has the ticket meanwhile, and the only one
+/// that is left, at another segment, does not come, since nothing gets durable.
 fn late_money() -> (World, Waiting) {
     let mut world = World::new(2);
     world.open_show(show(0, Some((2, 2))));

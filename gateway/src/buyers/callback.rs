@@ -128,11 +128,9 @@ fn stray_result(told: &CallbackRequest) -> CallbackAnswer {
 
 /// What the logbook says of a message.
 fn note(app: &App, request: &HttpRequest, told: &CallbackRequest, result: &'static str) -> Note {
-    let clients = &app.config.limits.clients;
-    let peer = request.peer_addr().map(|peer| peer.ip());
     Note {
         actor: if result == FORGED { "stranger" } else { "provider" },
-        address: peer.map(|peer| clients.client(peer, request.headers())),
+        address: app.config.limits.clients.of(request),
         call: "POST /api/v1/payments/callback".to_owned(),
         status: Some(if result == FORGED { 401 } else { 200 }),
         request_id: request_id::current(),

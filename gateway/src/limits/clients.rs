@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
 use ipnet::IpNet;
 
@@ -21,6 +22,12 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Where a request came from, as far as our proxies say.
+    #[must_use]
+    pub fn of(&self, request: &HttpRequest) -> Option<IpAddr> {
+        request.peer_addr().map(|peer| self.client(peer.ip(), request.headers()))
+    }
+
     /// The address that a request counts for, IPv6 cut to its prefix; `None` where it is exempt.
     pub(super) fn counted(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let client = self.client(peer, headers);
@@ -29,7 +36,7 @@ impl Clients {
 
     /// The last address that is not one of our proxies: each of them adds whom it heard, at the
     /// end, and what stands before that anybody may have written.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !contains(&self.trusted_proxies, client) {
             return client;

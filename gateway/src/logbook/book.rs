@@ -177,9 +177,10 @@ pub(super) fn first_sequence(path: &Path) -> Option<u64> {
     name.strip_suffix(".log")?.parse().ok()
 }
 
-/// The last hash in the text of a file, and how many entries it has. `None` where it has no head.
+/// The last hash in the text of a file, and how many entries it has. `None` where it has no line. A
+/// head that was altered is kept as it is, for whoever reads the file to see.
 fn ends_with(text: &str) -> Option<(String, u64)> {
-    let mut last_hash = text.lines().next()?.strip_prefix(MAGIC)?;
+    let mut last_hash = text.lines().next()?.strip_prefix(MAGIC).unwrap_or_default();
     let mut entries = 0;
     for line in text.lines().skip(1) {
         last_hash = line.split(' ').next().unwrap_or_default();

@@ -38,7 +38,7 @@ pub struct Found {
     pub last_hash: String,
 }
 
-/// Reads the whole logbook. Blocks: at 16 MiB a file, for some seconds where it is long.
+/// Reads the whole logbook. Blocks for as long as it takes to read and hash all files.
 ///
 /// # Errors
 /// Those of the disk. What is in the files is told in [`Found::fault`].

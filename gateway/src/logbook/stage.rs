@@ -25,11 +25,9 @@ pub async fn note<B, F>(
 where
     F: Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,
 {
-    let clients = &app.config.limits.clients;
-    let peer = request.peer_addr().map(|peer| peer.ip());
     let note = Note {
         actor,
-        address: peer.map(|peer| clients.client(peer, request.headers())),
+        address: app.config.limits.clients.of(request.request()),
         call: format!("{} {}", request.method(), request.path()),
         status: None,
         request_id: request_id::current(),

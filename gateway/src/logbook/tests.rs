@@ -93,6 +93,17 @@ fn a_line_that_was_not_finished_is_cut() {
     assert_eq!(found(dir.path()), (vec!["d".into()], None));
 }
 
+#[test]
+fn a_start_keeps_what_was_altered() {
+    let dir = tempfile::tempdir().unwrap();
+    Book::open(dir.path(), 9).unwrap().write(&[job("a"), job("b")], true).unwrap();
+    alter(dir.path(), |text| text.replacen("usher", "rubbish", 1));
+    Book::open(dir.path(), 9).unwrap().write(&[job("c")], true).unwrap();
+    let (calls, fault) = found(dir.path());
+    assert_eq!(calls, ["a", "b", "c"]);
+    assert!(fault.is_some_and(|fault| fault.ends_with("does not follow what comes before it")));
+}
+
 fn without_line(text: &str, gone: usize) -> String {
     let lines = text.lines().enumerate().filter(|(place, _)| *place != gone);
     lines.map(|(_, line)| format!("{line}\n")).collect()

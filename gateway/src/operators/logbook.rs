@@ -30,7 +30,7 @@ pub(super) struct LogbookQuery {
 }
 
 /// What organisers, operators and payment providers did, and who had no right key. All of the
-/// logbook is read and checked on the way, which takes seconds where it is long.
+/// logbook is read and checked on the way, which takes a while where it is long.
 #[utoipa::path(
     get, path = "/ops/v1/logbook", tag = "operators", operation_id = "showLogbook",
     security(("operator" = [])), params(LogbookQuery),

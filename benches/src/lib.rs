@@ -8,7 +8,7 @@ use usher_engine::command::{HoldRequest, KeyUse, Wish};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_engine::seats::SeatMap;
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
-use usher_engine::{BuyerId, Cents, Command, Currency, Inventory, InventoryId, ShowKey, Timestamp};
+use usher_engine::{BuyerId, Cents, Command, Currency, Inventory, MachineId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
 use usher_persistence::{FileSnapshots, SledJournal, SledOptions};
 use usher_shards::{KeeperConfig, LaneSizes, Runtime, RuntimeConfig, Storage};
@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub const SHOW: ShowKey = ShowKey(0x5eed);
 
 /// Its house.
-pub const HOUSE: InventoryId = InventoryId::house(SHOW);
+pub const HOUSE: MachineId = MachineId::house(SHOW);
 
 /// When all benches begin.
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);

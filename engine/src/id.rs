@@ -24,14 +24,14 @@ pub struct PartitionId(pub u16);
 /// One state machine: slot 0 is the show's *house* (its record and its seats), every later slot is
 /// one segment of one stock pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InventoryId {
+pub struct MachineId {
     /// The show that this inventory belongs to.
     pub show: ShowKey,
     /// 0 for the house, `1 + pool * SEGMENTS_MAX + segment` for a stock segment.
     pub slot: u16,
 }
 
-impl InventoryId {
+impl MachineId {
     /// Where authentic payment messages go that name no order of ours: kept, and due for refund.
     pub const STRAYS: Self = Self { show: ShowKey(0), slot: u16::MAX };
 

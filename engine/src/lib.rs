@@ -33,7 +33,7 @@ pub mod wheel;
 pub use command::Command;
 pub use decision::{Decision, Effect, Outcome, Subject};
 pub use event::Event;
-pub use id::{BuyerId, HoldNo, InventoryId, PartitionId, ShowKey};
+pub use id::{BuyerId, HoldNo, MachineId, PartitionId, ShowKey};
 pub use inventory::Inventory;
 pub use money::{Cents, Currency};
 pub use refusal::Refusal;

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher as _;
 use std::sync::LazyLock;
-use usher_engine::id::{BuyerId, HoldNo, InventoryId, ShowKey, TicketNonce};
+use usher_engine::id::{BuyerId, HoldNo, MachineId, ShowKey, TicketNonce};
 use usher_engine::plan::PlanId;
 
 /// The most characters in a show id.
@@ -48,7 +48,7 @@ pub struct ForeignId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HoldRoute {
     /// The owner.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// The number there.
     pub number: HoldNo,
 }
@@ -241,7 +241,7 @@ fn route(bytes: &[u8]) -> HoldRoute {
     let show = u64::from_be_bytes(bytes[..8].try_into().expect("8 bytes"));
     let slot = u16::from_be_bytes(bytes[8..10].try_into().expect("2 bytes"));
     let number = u32::from_be_bytes(bytes[10..14].try_into().expect("4 bytes"));
-    HoldRoute { inventory: InventoryId { show: ShowKey(show), slot }, number: HoldNo(number) }
+    HoldRoute { inventory: MachineId { show: ShowKey(show), slot }, number: HoldNo(number) }
 }
 
 #[cfg(test)]
@@ -253,10 +253,7 @@ mod tests {
     }
 
     fn some_route() -> HoldRoute {
-        HoldRoute {
-            inventory: InventoryId { show: show_key("hamlet"), slot: 3 },
-            number: HoldNo(77),
-        }
+        HoldRoute { inventory: MachineId { show: show_key("hamlet"), slot: 3 }, number: HoldNo(77) }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 use usher_engine::inventory::{Audit, Hold};
-use usher_engine::{Command, HoldNo, InventoryId, PartitionId, Refusal, Subject};
+use usher_engine::{Command, HoldNo, MachineId, PartitionId, Refusal, Subject};
 
 use crate::core::Partition;
 
@@ -10,7 +10,7 @@ use crate::core::Partition;
 #[derive(Debug)]
 pub struct Envelope {
     /// Who should answer.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// What is asked.
     pub request: Request,
     /// Where the answer goes; `None` where nobody waits for one.
@@ -86,7 +86,7 @@ pub enum Reply {
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Who answers.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// What it is about.
     pub subject: Subject,
     /// Whether this repeats an earlier answer.

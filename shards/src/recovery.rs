@@ -9,7 +9,7 @@ use std::time::Instant;
 use usher_engine::inventory::image::ImageError;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::planted::planted;
-use usher_engine::{Inventory, InventoryId, PartitionId, Timestamp};
+use usher_engine::{Inventory, MachineId, PartitionId, Timestamp};
 use usher_persistence::codec::{CodecError, PlanSource, decode_image, decode_record, encode_image};
 use usher_persistence::{
     Covers, JournalError, JournalReader, Record, Section, SnapshotError, SnapshotInfo,
@@ -268,7 +268,7 @@ impl State {
 
     /// One inventory.
     #[must_use]
-    pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+    pub fn inventory(&self, id: MachineId) -> Option<&Inventory> {
         self.partitions.get(&id.partition())?.inventories.get(&id)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use usher_engine::{Command, HoldNo, InventoryId, PartitionId, Refusal, ShowKey};
+use usher_engine::{Command, HoldNo, MachineId, PartitionId, Refusal, ShowKey};
 
 use crate::core::Suspect;
 use crate::lanes::Lanes;
@@ -70,7 +70,7 @@ impl Router {
     /// # Errors
     /// A refusal; [`CallError::Unavailable`], and nothing happened; or
     /// [`CallError::OutcomeUnknown`] when no answer came in time.
-    pub async fn execute(&self, id: InventoryId, command: Command) -> Result<Answer, CallError> {
+    pub async fn execute(&self, id: MachineId, command: Command) -> Result<Answer, CallError> {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(CallError::Unavailable(Unavailable::Draining));
         }
@@ -81,7 +81,7 @@ impl Router {
     ///
     /// # Errors
     /// As [`Router::execute`].
-    pub async fn read(&self, id: InventoryId, hold: HoldNo) -> Result<Answer, CallError> {
+    pub async fn read(&self, id: MachineId, hold: HoldNo) -> Result<Answer, CallError> {
         self.ask_for_answer(id, Request::Read(hold)).await
     }
 
@@ -89,7 +89,7 @@ impl Router {
     ///
     /// # Errors
     /// As [`Router::execute`].
-    pub async fn count(&self, id: InventoryId) -> Result<Counted, CallError> {
+    pub async fn count(&self, id: MachineId) -> Result<Counted, CallError> {
         match self.ask(id, Request::Count).await? {
             Reply::Counted(counted) => Ok(*counted),
             Reply::Refused(refusal) => Err(refusal.into()),
@@ -104,7 +104,7 @@ impl Router {
     /// # Errors
     /// As [`Router::execute`].
     pub async fn organise(&self, show: ShowKey, command: Command) -> Result<Answer, CallError> {
-        let answer = self.execute(InventoryId::house(show), command).await?;
+        let answer = self.execute(MachineId::house(show), command).await?;
         let begun = Instant::now();
         let knows = |view: Arc<ShowView>| view.segments_know_terms();
         while self.directory().show(show).is_some_and(|view| !knows(view)) {
@@ -129,12 +129,12 @@ impl Router {
 
     /// The house and all segments of a show; `None` where there is no such show.
     #[must_use]
-    pub fn inventories_of(&self, show: ShowKey) -> Option<Vec<InventoryId>> {
+    pub fn inventories_of(&self, show: ShowKey) -> Option<Vec<MachineId>> {
         let view = self.directory().show(show)?;
-        let mut ids = vec![InventoryId::house(show)];
+        let mut ids = vec![MachineId::house(show)];
         for (pool, description) in (0..).zip(&view.face().pools) {
             let segments = 0..description.segments;
-            ids.extend(segments.map(|segment| InventoryId::segment(show, pool, segment)));
+            ids.extend(segments.map(|segment| MachineId::segment(show, pool, segment)));
         }
         Some(ids)
     }
@@ -234,7 +234,7 @@ impl Router {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    async fn ask_for_answer(&self, id: InventoryId, request: Request) -> Result<Answer, CallError> {
+    async fn ask_for_answer(&self, id: MachineId, request: Request) -> Result<Answer, CallError> {
         match self.ask(id, request).await? {
             Reply::Done(answer) => Ok(*answer),
             Reply::Refused(refusal) => Err(refusal.into()),
@@ -243,7 +243,7 @@ impl Router {
         }
     }
 
-    async fn ask(&self, id: InventoryId, request: Request) -> Result<Reply, CallError> {
+    async fn ask(&self, id: MachineId, request: Request) -> Result<Reply, CallError> {
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope { inventory: id, request, reply: Some(reply) };
         let owner = self.owner(id.partition());

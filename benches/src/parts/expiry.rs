@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use usher_benches::{HOUSE, SHOW, hold_one, open_show, stadium, start_runtime};
 use usher_engine::command::HoldRequest;
-use usher_engine::{Command, InventoryId, ShowKey};
+use usher_engine::{Command, MachineId, ShowKey};
 use usher_shards::Router;
 
 /// One other buyer this often.
@@ -37,7 +37,7 @@ async fn hold_until(router: &Router, holds: u32, end_ms: u64) {
 }
 
 /// Latencies of other buyers from now on, each with the moment at which it was due.
-async fn probe(router: &Router, other: InventoryId, count: u32) -> Vec<(u64, Duration)> {
+async fn probe(router: &Router, other: MachineId, count: u32) -> Vec<(u64, Duration)> {
     let begun = Instant::now();
     let buyers = (0..count).map(|n| {
         let (router, due) = (router.clone(), begun + PACE * n);
@@ -81,7 +81,7 @@ pub(crate) async fn run(holds: u32) -> Value {
 
     let probing = {
         let router = router.clone();
-        actix::spawn(async move { probe(&router, InventoryId::house(other), 16_000).await })
+        actix::spawn(async move { probe(&router, MachineId::house(other), 16_000).await })
     };
     // Watched through the published view, which costs the shard nothing.
     let view = router.directory().show(SHOW).expect("published");

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use usher_benches::{SHOW, hold_by, open_show, stadium, start_runtime};
 use usher_engine::command::Wish;
 use usher_engine::plan::SeatIx;
-use usher_engine::{Command, InventoryId, ShowKey, Subject};
+use usher_engine::{Command, MachineId, ShowKey, Subject};
 use usher_shards::Router;
 
 /// What is sold, and how.
@@ -154,11 +154,11 @@ impl Buyer {
     }
 
     /// Where command number `n` goes.
-    fn inventory(&self, n: u32) -> InventoryId {
+    fn inventory(&self, n: u32) -> MachineId {
         let show = nth_show(n % self.shows);
         match self.segments {
-            Some(segments) => InventoryId::segment(show, 0, (n % u32::from(segments)) as u16),
-            None => InventoryId::house(show),
+            Some(segments) => MachineId::segment(show, 0, (n % u32::from(segments)) as u16),
+            None => MachineId::house(show),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ids are on disks and in links that buyers keep, so what they stand for is fixed by example.
 
-use super::{InventoryId, POOLS_MAX, PartitionId, SEGMENTS_MAX, ShowKey};
+use super::{MachineId, POOLS_MAX, PartitionId, SEGMENTS_MAX, ShowKey};
 
 #[test]
 fn the_partition_of_an_inventory_is_what_it_was() {
@@ -15,7 +15,7 @@ fn the_partition_of_an_inventory_is_what_it_was() {
         (u64::MAX, u16::MAX, 3_882),
     ];
     for (show, slot, partition) in expected {
-        let inventory = InventoryId { show: ShowKey(show), slot };
+        let inventory = MachineId { show: ShowKey(show), slot };
         assert_eq!(inventory.partition(), PartitionId(partition), "{inventory:?}");
     }
 }
@@ -26,15 +26,15 @@ fn every_segment_has_a_slot_of_its_own_and_knows_its_pool() {
     let mut next = 1;
     for pool in 0..POOLS_MAX {
         for segment in 0..SEGMENTS_MAX {
-            let id = InventoryId::segment(show, pool, segment);
+            let id = MachineId::segment(show, pool, segment);
             assert_eq!((id.show, id.slot), (show, next));
             assert_eq!(id.pool_and_segment(), Some((pool, segment)));
             assert!(!id.is_house());
             next += 1;
         }
     }
-    assert!(InventoryId::house(show).is_house());
-    assert_eq!(InventoryId::house(show).pool_and_segment(), None);
-    assert_eq!(InventoryId { show, slot: next }.pool_and_segment(), None, "one pool too many");
-    assert_eq!(InventoryId::STRAYS.pool_and_segment(), None);
+    assert!(MachineId::house(show).is_house());
+    assert_eq!(MachineId::house(show).pool_and_segment(), None);
+    assert_eq!(MachineId { show, slot: next }.pool_and_segment(), None, "one pool too many");
+    assert_eq!(MachineId::STRAYS.pool_and_segment(), None);
 }

@@ -3,7 +3,7 @@
 //! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
 
 use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
-use crate::id::{BuyerId, HoldNo, InventoryId};
+use crate::id::{BuyerId, HoldNo, MachineId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::planted::planted;
 use crate::seats::{SeatMap, SeatStatus};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Which inventory.
-    pub id: InventoryId,
+    pub id: MachineId,
     /// Records applied.
     pub version: u64,
     /// Time of the last one.

@@ -37,7 +37,7 @@ use crate::command::Command;
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
 use crate::hash::FixedHashMap;
-use crate::id::{BuyerId, HoldNo, InventoryId};
+use crate::id::{BuyerId, HoldNo, MachineId};
 use crate::limits::EXPIRY_SLICE_MAX;
 use crate::plan::SeatIx;
 use crate::planted::planted;
@@ -70,7 +70,7 @@ pub enum Goods {
 /// One inventory. See the module for what always holds.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    id: InventoryId,
+    id: MachineId,
     /// Records applied so far; the version that answers and views carry.
     version: u64,
     /// The time of the last record. Decisions never use an earlier one.
@@ -99,7 +99,7 @@ pub struct Inventory {
 impl Inventory {
     /// An inventory in which nothing happened yet. Every inventory begins like this.
     #[must_use]
-    pub fn vacant(id: InventoryId) -> Self {
+    pub fn vacant(id: MachineId) -> Self {
         Self {
             id,
             version: 0,
@@ -185,7 +185,7 @@ impl Inventory {
 
     /// Which inventory this is.
     #[must_use]
-    pub fn id(&self) -> InventoryId {
+    pub fn id(&self) -> MachineId {
         self.id
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus};
 use super::{Payment, PaymentStatus, Ticket};
 use crate::command::KeyUse;
-use crate::id::{BuyerId, HoldNo, InventoryId, ShowKey, TicketNonce};
+use crate::id::{BuyerId, HoldNo, MachineId, ShowKey, TicketNonce};
 use crate::money::Cents;
 use crate::plan::{PlanId, SeatIx, SeatPlanBuilder, SeatSpec};
 use crate::seats::{SeatMap, SeatStatus};
@@ -25,7 +25,7 @@ fn row_of_four() -> Inventory {
     }
     let mut map = SeatMap::new(Arc::new(builder.build().unwrap()));
     map.put_on_sale(&[0, 1, 2, 3].map(SeatIx));
-    let mut inventory = Inventory::vacant(InventoryId::house(ShowKey(7)));
+    let mut inventory = Inventory::vacant(MachineId::house(ShowKey(7)));
     inventory.goods = Goods::Seats(map);
     inventory
 }

@@ -3,7 +3,7 @@
 
 use usher_engine::command::{PaymentMessage, PaymentVerdict};
 use usher_engine::id::PaymentRef;
-use usher_engine::{Cents, Command, Effect, HoldNo, InventoryId};
+use usher_engine::{Cents, Command, Effect, HoldNo, MachineId};
 
 use crate::common::{Setting, Stage, Watched, check, moment};
 
@@ -392,7 +392,7 @@ fn money_for_no_order_is_due_back() {
 
 #[test]
 fn money_is_recorded_even_where_there_is_no_show() {
-    let mut strays = Watched::new(InventoryId::STRAYS, 1);
+    let mut strays = Watched::new(MachineId::STRAYS, 1);
     let message = |name: &str, verdict| {
         Command::PaymentMessage(PaymentMessage {
             order: HoldNo(7),

@@ -7,7 +7,7 @@ use usher_engine::inventory::image::{GoodsImage, Image, ImageError};
 use usher_engine::inventory::{Claim, Goods, HoldStatus};
 use usher_engine::plan::SeatIx;
 use usher_engine::show::SeatRange;
-use usher_engine::{Effect, HoldNo, Inventory, InventoryId, ShowKey};
+use usher_engine::{Effect, HoldNo, Inventory, MachineId, ShowKey};
 
 use crate::common::{Setting, Stage};
 
@@ -98,7 +98,7 @@ fn every_part_of_an_image_is_there() {
 
 #[test]
 fn an_image_of_nothing_is_nothing() {
-    let vacant = Inventory::vacant(InventoryId::house(ShowKey(3)));
+    let vacant = Inventory::vacant(MachineId::house(ShowKey(3)));
     let restored = Inventory::from_image(vacant.image()).expect("an image of our own");
     assert_eq!(restored.image(), vacant.image());
     assert_eq!(restored.version(), 0);

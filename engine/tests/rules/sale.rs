@@ -6,7 +6,7 @@ use usher_engine::limits::HOLD_MS_MAX;
 use usher_engine::plan::SeatIx;
 use usher_engine::show::{NewShow, OnSale, SaleMove, SeatRange};
 use usher_engine::{
-    BuyerId, Cents, Command, HoldNo, InventoryId, Outcome, Refusal, ShowKey, Timestamp,
+    BuyerId, Cents, Command, HoldNo, MachineId, Outcome, Refusal, ShowKey, Timestamp,
 };
 
 use crate::common::{Setting, Stage, Watched, check, moment};
@@ -326,7 +326,7 @@ fn a_show_that_cannot_be_is_refused() {
     let stage = Stage::new(&Setting::default());
     for (reason, spoil) in rows {
         let mut show = stage.new_show(&Setting::default());
-        let mut vacant = Watched::new(InventoryId::house(ShowKey(1)), 1);
+        let mut vacant = Watched::new(MachineId::house(ShowKey(1)), 1);
         spoil(&mut show);
         let decision = vacant.run(&Command::CreateShow(Box::new(show)), moment(0));
         assert_eq!(decision.outcome, Outcome::Refused(Refusal::BadShow(reason)));
@@ -353,7 +353,7 @@ fn a_show_at_its_limits_is_one() {
     let stage = Stage::new(&Setting::default());
     for (what, stretch) in rows {
         let mut show = stage.new_show(&Setting::default());
-        let mut vacant = Watched::new(InventoryId::house(ShowKey(1)), 1);
+        let mut vacant = Watched::new(MachineId::house(ShowKey(1)), 1);
         stretch(&mut show);
         let decision = vacant.run(&Command::CreateShow(Box::new(show)), moment(0));
         assert!(matches!(decision.outcome, Outcome::Done { .. }), "{what}: {decision:?}");
@@ -379,7 +379,7 @@ fn a_show_is_made_once_and_starts_as_a_draft() {
     // Whatever the request says of its stage.
     show.terms.stage = usher_engine::show::Stage::Open;
     (show.terms.paused_by_operator, show.terms.paused_by_organiser) = (true, true);
-    let mut vacant = Watched::new(InventoryId::house(ShowKey(1)), 1);
+    let mut vacant = Watched::new(MachineId::house(ShowKey(1)), 1);
     vacant.run(&Command::CreateShow(Box::new(show)), moment(0));
     let terms = vacant.live.terms().expect("a show");
     assert_eq!(terms.stage, usher_engine::show::Stage::Draft);
@@ -429,7 +429,7 @@ fn where_there_is_no_show_nothing_can_be_done() {
         Command::Receive { donor: 1, number: 1, quantity: 1 },
         Command::SettleLoan { borrower: 1, number: 1 },
     ];
-    for id in [InventoryId::house(ShowKey(9)), InventoryId::segment(ShowKey(9), 0, 0)] {
+    for id in [MachineId::house(ShowKey(9)), MachineId::segment(ShowKey(9), 0, 0)] {
         let mut vacant = Watched::new(id, 1);
         for command in &commands {
             let decision = vacant.run(command, Timestamp(1));

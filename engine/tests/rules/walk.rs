@@ -10,7 +10,7 @@ mod network;
 mod steps;
 
 use usher_engine::plan::SeatIx;
-use usher_engine::{Command, Decision, Effect, HoldNo, InventoryId, Outcome, ShowKey};
+use usher_engine::{Command, Decision, Effect, HoldNo, MachineId, Outcome, ShowKey};
 
 use crate::common::{Setting, Stage, Watched};
 use model::{Books, Model};
@@ -279,6 +279,6 @@ fn the_model_objects_to_what_did_not_happen() {
     let command = walk.hold_of_one_seat();
     walk.stage.house.run(&command, walk.stage.now);
     let live = &walk.stage.house.live;
-    assert_eq!(live.id(), InventoryId::house(ShowKey(7)));
+    assert_eq!(live.id(), MachineId::house(ShowKey(7)));
     walk.models[0].assert_agrees(live);
 }

@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 use std::fs;
 use std::path::Path;
 use usher_engine::id::TicketNonce;
-use usher_engine::{HoldNo, InventoryId, ShowKey};
+use usher_engine::{HoldNo, MachineId, ShowKey};
 use usher_gateway::ids::{HoldRoute, IdCodec, TicketRoute, plan_text};
 use usher_gateway::tickets::{Admission, FileSigner, TicketBody};
 use usher_persistence::Pending;
@@ -121,7 +121,7 @@ fn tickets_and_ids() {
     seed("ticket", "signed", payload.as_bytes());
     seed("ticket", "parts", b"\0\x05\0\x06hamlet\x05t_abc\x03A-1\0\0\0\0\0\0\0\0nonce");
     let codec = IdCodec::new(*b"0123456789abcdef");
-    let inventory = InventoryId { show: ShowKey(0x0102_0304_0506_0708), slot: 3 };
+    let inventory = MachineId { show: ShowKey(0x0102_0304_0506_0708), slot: 3 };
     let order = HoldRoute { inventory, number: HoldNo(77) };
     let ticket = TicketRoute { order, index: 5, nonce: TicketNonce(*b"randomness") };
     seed("ids", "hold", codec.hold(order).as_bytes());

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use usher_engine::id::TicketNonce;
 use usher_engine::plan::{Category, PlanId, SeatPlan};
-use usher_engine::{HoldNo, InventoryId, ShowKey};
+use usher_engine::{HoldNo, MachineId, ShowKey};
 use usher_gateway::config::Config;
 use usher_gateway::config::raw::{RawConfig, with_flags};
 use usher_gateway::http::body::from_json;
@@ -104,7 +104,7 @@ pub fn ids(bytes: &[u8]) {
     }
     let mut parts = Parts(bytes);
     let (place, change) = (usize::from(parts.byte()), parts.byte());
-    let inventory = InventoryId { show: ShowKey(parts.long()), slot: parts.short() };
+    let inventory = MachineId { show: ShowKey(parts.long()), slot: parts.short() };
     let number = HoldNo(u32::from(parts.short()) << 16 | u32::from(parts.short()));
     let order = HoldRoute { inventory, number };
     let mut nonce = [0; 10];

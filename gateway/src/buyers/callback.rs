@@ -21,7 +21,7 @@ use usher_engine::command::{PaymentMessage, PaymentVerdict, TicketNonces};
 use usher_engine::id::TicketNonce;
 use usher_engine::inventory::{Order, PaymentStatus};
 use usher_engine::limits::{PAYMENT_REF_BYTES_MAX, UNITS_PER_HOLD_MAX};
-use usher_engine::{Cents, Command, HoldNo, InventoryId};
+use usher_engine::{Cents, Command, HoldNo, MachineId};
 use usher_wire::{CallbackAnswer, CallbackRequest, CallbackResult, Problem};
 
 /// The label of a message whose signature is wrong.
@@ -79,11 +79,11 @@ pub(super) async fn hear(
 /// Whose business a message is. A payment that we named belongs to the order that we named it for,
 /// whatever order the message names: were it recorded elsewhere, money that paid for tickets could
 /// be given back. Otherwise the order decides, and what names neither goes to the strays.
-fn owner(ids: &IdCodec, told: &CallbackRequest) -> (InventoryId, HoldNo) {
+fn owner(ids: &IdCodec, told: &CallbackRequest) -> (MachineId, HoldNo) {
     let known = ids.parse_payment(&told.payment_id).or_else(|_| ids.parse_order(&told.order_id));
     match known {
         Ok(HoldRoute { inventory, number }) => (inventory, number),
-        Err(_) => (InventoryId::STRAYS, HoldNo(0)),
+        Err(_) => (MachineId::STRAYS, HoldNo(0)),
     }
 }
 
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn a_message_goes_to_whom_it_concerns() {
         let ids = IdCodec::new([7; 16]);
-        let house = InventoryId::house(show_key("hamlet"));
+        let house = MachineId::house(show_key("hamlet"));
         let [one, two] = [1, 2].map(|no| HoldRoute { inventory: house, number: HoldNo(no) });
         let (of_one, of_two) = (ids.new_payment(one), ids.order(two));
-        let strays = (InventoryId::STRAYS, HoldNo(0));
+        let strays = (MachineId::STRAYS, HoldNo(0));
         for (payment, order, expected) in [
             (of_one.as_str(), ids.order(one).as_str(), (house, HoldNo(1))),
             ("theirs", &of_two, (house, HoldNo(2))),

@@ -14,7 +14,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use usher_engine::command::{HoldRequest as Request, Wish};
 use usher_engine::plan::{SeatIx, SeatPlan};
-use usher_engine::{BuyerId, Command, InventoryId, Refusal};
+use usher_engine::{BuyerId, Command, MachineId, Refusal};
 use usher_shards::{Answer, CallError, ShowView};
 use usher_wire::{BestAvailable, HoldRequest, Problem, ProblemSeat, StockQuantity};
 
@@ -134,17 +134,17 @@ fn route(
     view: &ShowView,
     buyer: BuyerId,
     asked: &HoldRequest,
-) -> Result<(InventoryId, Wish), ApiError> {
+) -> Result<(MachineId, Wish), ApiError> {
     let units_max = app.config.sale.seats_per_hold_max;
     match (&asked.seat_ids, &asked.best_available, &asked.stock) {
         (Some(seat_ids), None, None) => {
             check_units(seat_ids.len(), units_max, "/seatIds")?;
             let seats = find_seats(plan_of(view)?, seat_ids, "/seatIds")?;
-            Ok((InventoryId::house(view.key), Wish::Seats(seats)))
+            Ok((MachineId::house(view.key), Wish::Seats(seats)))
         }
         (None, Some(best), None) => {
             check_units(best.quantity as usize, units_max, "/bestAvailable/quantity")?;
-            Ok((InventoryId::house(view.key), find_best(plan_of(view)?, best)?))
+            Ok((MachineId::house(view.key), find_best(plan_of(view)?, best)?))
         }
         (None, None, Some(stock)) => {
             check_units(stock.quantity as usize, units_max, "/stock/quantity")?;
@@ -211,7 +211,7 @@ pub fn find_stock(
     buyer: BuyerId,
     stock: &StockQuantity,
     pointer: &str,
-) -> Result<InventoryId, ApiError> {
+) -> Result<MachineId, ApiError> {
     let Some((pool, found)) = view.find_pool(&stock.name) else {
         if view.face().pools.is_empty() {
             return Err(ApiError::new(Code::WrongKind).detail("this show has no stock"));
@@ -220,7 +220,7 @@ pub fn find_stock(
         let pointer = format!("{pointer}/name");
         return Err(ApiError::new(Code::UnknownSeat).detail(words).pointer(pointer));
     };
-    Ok(InventoryId::segment(view.key, pool, lookup::home_segment(buyer, found.segments)))
+    Ok(MachineId::segment(view.key, pool, lookup::home_segment(buyer, found.segments)))
 }
 
 /// The plan of a show.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use usher_engine::{BuyerId, InventoryId, ShowKey, Timestamp};
+use usher_engine::{BuyerId, MachineId, ShowKey, Timestamp};
 use usher_shards::ShowView;
 use usher_shards::view::PoolBoard;
 
@@ -58,7 +58,7 @@ fn remember(show_id: &str, key: ShowKey) {
 ///
 /// # Errors
 /// [`Code::UnknownShow`].
-pub fn show_of(app: &App, inventory: InventoryId) -> Result<Arc<ShowView>, ApiError> {
+pub fn show_of(app: &App, inventory: MachineId) -> Result<Arc<ShowView>, ApiError> {
     app.router.directory().show(inventory.show).ok_or_else(|| ApiError::new(Code::UnknownShow))
 }
 
@@ -71,7 +71,7 @@ pub fn version(view: &ShowView) -> u64 {
 
 /// The version that callers are told for something that an inventory said at its version: for
 /// seats that of the seat map, for stock that of the show as a whole.
-pub fn version_told(view: &ShowView, inventory: InventoryId, inventory_version: u64) -> u64 {
+pub fn version_told(view: &ShowView, inventory: MachineId, inventory_version: u64) -> u64 {
     if inventory.is_house() { inventory_version } else { version(view) }
 }
 

@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use usher_engine::command::OrderRequest as Request;
 use usher_engine::inventory::Hold;
-use usher_engine::{BuyerId, Command, HoldNo, InventoryId, Refusal};
+use usher_engine::{BuyerId, Command, HoldNo, MachineId, Refusal};
 use usher_shards::{Answer, CallError, ShowView};
 use usher_wire::{OrderRequest, OrdersPage, PageMeta, Problem};
 
@@ -208,7 +208,7 @@ pub(super) fn about_order(error: CallError) -> ApiError {
 struct List {
     total: u64,
     at_sequence: u64,
-    orders: Vec<(InventoryId, HoldNo, Hold, u64)>,
+    orders: Vec<(MachineId, HoldNo, Hold, u64)>,
 }
 
 /// Runs on the replica's thread, so it only copies one page.

@@ -8,7 +8,7 @@ use crate::ids::{HoldRoute, IdCodec, TicketRoute};
 use std::sync::Arc;
 use usher_engine::inventory::{Claim, Hold, Order, OrderStatus, PaymentStatus};
 use usher_engine::plan::SeatIx;
-use usher_engine::{HoldNo, InventoryId, Subject};
+use usher_engine::{HoldNo, MachineId, Subject};
 use usher_shards::{Answer, Face, ShowView};
 use usher_wire::{StockQuantity, TicketLine, TicketStatus};
 
@@ -42,7 +42,7 @@ impl<'a> Holding<'a> {
     pub fn new(
         ids: &'a IdCodec,
         view: &'a ShowView,
-        inventory: InventoryId,
+        inventory: MachineId,
         number: HoldNo,
         hold: &'a Hold,
         inventory_version: u64,

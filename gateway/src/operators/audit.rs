@@ -14,7 +14,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use std::collections::BTreeMap;
 use usher_engine::inventory::Audit;
-use usher_engine::{HoldNo, InventoryId};
+use usher_engine::{HoldNo, MachineId};
 use usher_shards::replica::ShowRecount;
 use usher_shards::{Counted, Face, ShowView};
 use usher_wire::{AuditAnswer, Counts, Problem};
@@ -48,9 +48,9 @@ pub(super) async fn show(app: Data<App>, show_id: Path<String>) -> Result<HttpRe
 
 /// What an owner said, and what the replica found at the same version; `None` where it could not
 /// be looked at in time.
-type Compared = BTreeMap<InventoryId, (Counted, Option<Audit>)>;
+type Compared = BTreeMap<MachineId, (Counted, Option<Audit>)>;
 
-async fn compare(app: &App, ids: &[InventoryId]) -> Result<Compared, ApiError> {
+async fn compare(app: &App, ids: &[MachineId]) -> Result<Compared, ApiError> {
     let mut compared = Compared::new();
     let mut left = ids.to_vec();
     for _ in 0..TRIES_MAX {

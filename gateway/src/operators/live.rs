@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http::problem::ApiError;
 use futures_util::future::join_all;
 use usher_engine::inventory::Audit;
-use usher_engine::{InventoryId, Refusal};
+use usher_engine::{MachineId, Refusal};
 use usher_shards::{CallError, Counted, Face};
 use usher_wire::Counts;
 
@@ -18,8 +18,8 @@ const AT_ONCE_MAX: usize = 64;
 /// As [`usher_shards::Router::count`].
 pub(super) async fn count(
     app: &App,
-    ids: &[InventoryId],
-) -> Result<Vec<(InventoryId, Counted)>, ApiError> {
+    ids: &[MachineId],
+) -> Result<Vec<(MachineId, Counted)>, ApiError> {
     let mut all = Vec::with_capacity(ids.len());
     for some in ids.chunks(AT_ONCE_MAX) {
         let asked = some.iter().map(|&id| async move { (id, app.router.count(id).await) });
@@ -35,7 +35,7 @@ pub(super) async fn count(
 }
 
 /// `seats`, or the pool's name and the segment, such as `Floor/3`.
-pub(super) fn name(face: &Face, id: InventoryId) -> String {
+pub(super) fn name(face: &Face, id: MachineId) -> String {
     match id.pool_and_segment() {
         None => "seats".to_owned(),
         Some((pool, segment)) => match face.pools.get(usize::from(pool)) {

@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use usher_engine::command::{CounterSale, TicketNonces, Wish};
 use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
-use usher_engine::{BuyerId, Command, InventoryId};
+use usher_engine::{BuyerId, Command, MachineId};
 use usher_shards::ShowView;
 use usher_wire::{CounterSaleRequest, Order};
 
@@ -85,12 +85,12 @@ fn route(
     view: &ShowView,
     buyer: BuyerId,
     asked: &CounterSaleRequest,
-) -> Result<(InventoryId, Wish), ApiError> {
+) -> Result<(MachineId, Wish), ApiError> {
     match (&asked.seat_ids, &asked.stock) {
         (Some(seat_ids), None) => {
             holds::check_units(seat_ids.len(), UNITS_PER_HOLD_MAX, "/seatIds")?;
             let seats = holds::find_seats(holds::plan_of(view)?, seat_ids, "/seatIds")?;
-            Ok((InventoryId::house(view.key), Wish::Seats(seats)))
+            Ok((MachineId::house(view.key), Wish::Seats(seats)))
         }
         (None, Some(stock)) => {
             let count = stock.quantity as usize;

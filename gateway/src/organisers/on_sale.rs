@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use usher_engine::plan::{SeatIx, SeatPlan};
 use usher_engine::seats::SeatStatus;
 use usher_engine::show::{OnSale, SeatRange};
-use usher_engine::{Command, InventoryId, Timestamp};
+use usher_engine::{Command, MachineId, Timestamp};
 use usher_shards::ShowView;
 use usher_shards::view::SeatMapCopy;
 use usher_wire::{Problem, PutOnSaleAnswer, PutOnSaleRequest};
@@ -145,7 +145,7 @@ fn pack(seats: &[SeatIx]) -> (OnSale, u32) {
 
 /// Seats that a batch will put on sale later.
 async fn scheduled_seats(app: &App, view: &ShowView) -> Result<BTreeSet<SeatIx>, ApiError> {
-    let house = InventoryId::house(view.key);
+    let house = MachineId::house(view.key);
     let schedule = move |replica: &mut usher_shards::Replica| {
         let show = replica.inventory(house).and_then(|house| house.show());
         show.map(|show| show.schedule.clone()).unwrap_or_default()

@@ -14,7 +14,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path};
 use serde::Deserialize;
 use usher_engine::inventory::{Hold, OrderStatus};
-use usher_engine::{BuyerId, HoldNo, InventoryId, ShowKey};
+use usher_engine::{BuyerId, HoldNo, MachineId, ShowKey};
 use usher_shards::Replica;
 use usher_shards::replica::OrderPlace;
 use usher_wire::{Contact, OrganiserOrder, OrganiserOrdersPage, PageMeta, Problem};
@@ -207,7 +207,7 @@ type Sealed = (HoldRoute, BuyerId, Box<[u8]>);
 fn sealed(replica: &Replica, show: ShowKey, status: Option<OrderStatus>) -> Vec<Sealed> {
     let places = replica.orders_in(show, status).into_iter().take(OPENED_MAX);
     let sealed = places.filter_map(|place| {
-        let (id, no): (InventoryId, HoldNo) = (place.inventory, place.order);
+        let (id, no): (MachineId, HoldNo) = (place.inventory, place.order);
         let hold = replica.order(id, no)?;
         Some((route(place), hold.buyer, hold.order.as_deref()?.contact.clone()))
     });

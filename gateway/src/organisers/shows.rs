@@ -11,7 +11,7 @@ use actix_web::web::{self, Data, Path};
 use std::sync::Arc;
 use usher_engine::plan::SeatPlan;
 use usher_engine::show::ShowChange;
-use usher_engine::{Command, InventoryId, Refusal};
+use usher_engine::{Command, MachineId, Refusal};
 use usher_shards::view::{PoolBoard, SegmentBoard};
 use usher_shards::{CallError, ShowView};
 use usher_wire::{Problem, Show, ShowPatch, ShowRequest};
@@ -151,7 +151,7 @@ async fn withdraw(app: &App, view: &ShowView, withdrawal: Withdrawal) -> Result<
     parts.extend((left > 0).then_some((0, left)));
     let mut done = 0;
     for (segment, part) in parts {
-        let owner = InventoryId::segment(view.key, pool, segment);
+        let owner = MachineId::segment(view.key, pool, segment);
         let outcome = app.router.execute(owner, Command::Withdraw { quantity: part }).await;
         match outcome {
             Ok(_) => done += part,

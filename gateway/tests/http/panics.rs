@@ -9,14 +9,14 @@ use serde_json::Value;
 use usher_engine::command::{HoldRequest, Wish};
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
-use usher_engine::{BuyerId, Cents, Command, Currency, HoldNo, InventoryId, ShowKey, Timestamp};
+use usher_engine::{BuyerId, Cents, Command, Currency, HoldNo, MachineId, ShowKey, Timestamp};
 use usher_gateway::config::Config;
 use usher_gateway::config::raw::RawConfig;
 use usher_gateway::http::problem::ApiError;
 use usher_gateway::server::{Opened, open, operators_routes};
 
 const SHOW: ShowKey = ShowKey(11);
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 /// Panics while it is decided: no timing wheel makes an expiry as large as this.
 fn panics() -> Command {
@@ -77,7 +77,7 @@ async fn a_panic_is_told_to_who_asked_and_to_operators() {
         let wish = Wish::Stock { quantity: 1 };
         let buyer = BuyerId(u128::from(status));
         let hold = HoldRequest { buyer, wish, hold_ms: None, key: None };
-        let segment = InventoryId::segment(SHOW, 0, 0);
+        let segment = MachineId::segment(SHOW, 0, 0);
         app.router.execute(segment, Command::Hold(hold)).await.expect("others are served");
     }
 

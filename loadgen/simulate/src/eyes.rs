@@ -6,7 +6,7 @@ use usher_engine::command::Wish;
 use usher_engine::inventory::{self, Claim, Goods, Hold, HoldStatus, OrderStatus, PaymentStatus};
 use usher_engine::seats::SeatStatus;
 use usher_engine::stock::Segment;
-use usher_engine::{Command, HoldNo, Inventory, InventoryId, Refusal};
+use usher_engine::{Command, HoldNo, Inventory, MachineId, Refusal};
 use usher_shards::message::{Reply, Unavailable};
 use usher_shards::view::PoolBoard;
 use xxhash_rust::xxh3::Xxh3;
@@ -145,9 +145,9 @@ pub(crate) fn standing(inventories: &[&Inventory], board: &PoolBoard) -> Option<
     Some(Standing { free: on_sale.saturating_sub(taken), returns })
 }
 
-fn open_loans(donor: InventoryId, segment: &Segment) -> Vec<(u16, u64)> {
+fn open_loans(donor: MachineId, segment: &Segment) -> Vec<(u16, u64)> {
     let (pool, _) = donor.pool_and_segment().expect("stock is in segments");
-    let slot = |borrower| InventoryId::segment(donor.show, pool, borrower).slot;
+    let slot = |borrower| MachineId::segment(donor.show, pool, borrower).slot;
     let loans = segment.open_loans.iter();
     loans.map(|(&(borrower, _), &quantity)| (slot(borrower), quantity.into())).collect()
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
-use usher_engine::InventoryId;
+use usher_engine::MachineId;
 use usher_persistence::Fault;
 use usher_shards::core::Moment;
 use usher_shards::message::{Reply, Request};
@@ -131,7 +131,7 @@ impl Run {
             summary: Summary::default(),
         };
         for command in commands {
-            let house = InventoryId::house(SHOW);
+            let house = MachineId::house(SHOW);
             let mut answer = run.world.ask(house, Request::Execute(command));
             while answer.try_recv().is_err() {
                 run.everything_moves().expect("nothing is set to panic");

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use usher_engine::inventory::Goods;
 use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::{Inventory, InventoryId, PartitionId, ShowKey, Timestamp};
+use usher_engine::{Inventory, MachineId, PartitionId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
 use usher_persistence::{
     Fault, Journal, MemoryDisk, MemoryJournal, MemorySnapshots, Pending, Snapshots,
@@ -128,7 +128,7 @@ impl World {
     /// Puts a request into the queue of its owner. The answer, if any, comes out of the other end.
     pub(crate) fn ask(
         &mut self,
-        inventory: InventoryId,
+        inventory: MachineId,
         request: Request,
     ) -> oneshot::Receiver<Reply> {
         let (reply, answer) = oneshot::channel();
@@ -291,7 +291,7 @@ impl World {
     }
 
     /// An inventory as its owner has it, durable or not; `None` while it is on its way.
-    pub(crate) fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+    pub(crate) fn inventory(&self, id: MachineId) -> Option<&Inventory> {
         self.cores.iter().find_map(|core| core.inventory(id))
     }
 
@@ -312,7 +312,7 @@ impl World {
     /// At rest, whether readers are shown what is.
     pub(crate) fn tells_what_is(&self) -> Result<(), String> {
         let Some(view) = self.around.directory.show(SHOW) else { return Err("no show".into()) };
-        let house = self.inventory(InventoryId::house(SHOW)).expect("nothing moves at rest");
+        let house = self.inventory(MachineId::house(SHOW)).expect("nothing moves at rest");
         match house.goods() {
             Goods::Seats(map) if map.packed_statuses() != view.seats.copy().bits => {
                 Err("readers are shown other seats than there are".into())
@@ -323,7 +323,7 @@ impl World {
 
     /// The version of the house on the disk.
     pub(crate) fn house_version(&self) -> Option<u64> {
-        self.inventory(InventoryId::house(SHOW)).map(Inventory::version)
+        self.inventory(MachineId::house(SHOW)).map(Inventory::version)
     }
 
     /// Whether nothing waits anywhere.
@@ -354,7 +354,7 @@ impl World {
 pub(crate) const SEGMENTS: u16 = 3;
 
 /// The slot that stands for money that names no show at all.
-pub(crate) const STRAYS: u16 = InventoryId::STRAYS.slot;
+pub(crate) const STRAYS: u16 = MachineId::STRAYS.slot;
 
 /// All slots: the house, the segments, and the strays.
 pub(crate) fn slots() -> impl Iterator<Item = u16> {
@@ -362,8 +362,8 @@ pub(crate) fn slots() -> impl Iterator<Item = u16> {
 }
 
 /// The inventory of a slot.
-pub(crate) fn inventory_id(slot: u16) -> InventoryId {
-    if slot == STRAYS { InventoryId::STRAYS } else { InventoryId { show: SHOW, slot } }
+pub(crate) fn inventory_id(slot: u16) -> MachineId {
+    if slot == STRAYS { MachineId::STRAYS } else { MachineId { show: SHOW, slot } }
 }
 
 /// The partitions that matter.

@@ -11,7 +11,7 @@ use usher_engine::show::{
     NewPool, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
     ShowChange, ShowDetails, Stage, Terms,
 };
-use usher_engine::{Event, InventoryId};
+use usher_engine::{Event, MachineId};
 
 use super::layout::{OnDisk, check_len, numbered, row, tagged};
 use super::pack::{Source, put_array, put_unsigned};
@@ -91,7 +91,7 @@ numbered! {
 row! {
     Header { show, slot, at, event_count }
 
-    InventoryId { show, slot }
+    MachineId { show, slot }
 
     KeyUse { key, digest }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use usher_engine::inventory::image::Image;
 use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::{Event, InventoryId, ShowKey, Timestamp};
+use usher_engine::{Event, MachineId, ShowKey, Timestamp};
 
 use layout::OnDisk;
 use pack::Source;
@@ -54,7 +54,7 @@ pub trait PlanSource {
 #[derive(Debug, Clone)]
 pub struct DecodedRecord {
     /// The inventory that they belong to.
-    pub id: InventoryId,
+    pub id: MachineId,
     /// When they were decided.
     pub at: Timestamp,
     /// What happened, in order.
@@ -120,13 +120,13 @@ struct Header {
 }
 
 impl Header {
-    fn id(&self) -> InventoryId {
-        InventoryId { show: self.show, slot: self.slot }
+    fn id(&self) -> MachineId {
+        MachineId { show: self.show, slot: self.slot }
     }
 }
 
 /// Writes the payload of a record behind `out`.
-pub fn encode_record(id: InventoryId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
+pub fn encode_record(id: MachineId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
     let event_count = u32::try_from(events.len()).expect("one command's events are few");
     out.push(RECORD_VERSION);
     Header { show: id.show, slot: id.slot, at, event_count }.store(out);
@@ -154,7 +154,7 @@ pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedReco
 ///
 /// # Errors
 /// As [`decode_record`], as far as it reads.
-pub fn decode_header(bytes: &[u8]) -> Result<(InventoryId, Timestamp), CodecError> {
+pub fn decode_header(bytes: &[u8]) -> Result<(MachineId, Timestamp), CodecError> {
     let header = Header::load(&mut open(bytes, RECORD_VERSION, &NoPlans)?)?;
     Ok((header.id(), header.at))
 }

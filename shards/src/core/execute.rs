@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 use usher_engine::command::{CounterSale, PaymentMessage};
 use usher_engine::planted::planted;
-use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, InventoryId};
+use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, MachineId};
 use usher_engine::{Outcome, Refusal, Subject};
 
 use super::rebuild::AtWork;
@@ -15,7 +15,7 @@ use crate::message::{Answer, Counted, Reply, Unavailable};
 pub(super) type ReplyTo = Option<oneshot::Sender<Reply>>;
 
 impl Core {
-    pub(super) fn execute(&mut self, id: InventoryId, mut command: Command, reply: ReplyTo) {
+    pub(super) fn execute(&mut self, id: MachineId, mut command: Command, reply: ReplyTo) {
         // What inventories tell each other is small, and the reserve is there for it.
         if reply.is_some() && self.is_disk_full() {
             self.answer(reply, Reply::Unavailable(Unavailable::DiskFull));
@@ -30,7 +30,7 @@ impl Core {
     }
 
     /// Decides about a command that has all it needs; also for one that was parked.
-    pub(super) fn execute_again(&mut self, id: InventoryId, command: Command, reply: ReplyTo) {
+    pub(super) fn execute_again(&mut self, id: MachineId, command: Command, reply: ReplyTo) {
         let AtWork { command, .. } = self.at_work.insert(AtWork { inventory: id, command, reply });
         self.trap.meet(id, command);
         self.trap.pass(Moment::Deciding);
@@ -68,7 +68,7 @@ impl Core {
     }
 
     /// Applies and records what was decided.
-    fn commit(&mut self, id: InventoryId, events: &[Event]) {
+    fn commit(&mut self, id: MachineId, events: &[Event]) {
         let at = self.now;
         self.record(id, events, at);
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
@@ -80,7 +80,7 @@ impl Core {
         self.sync_timers(id, events);
     }
 
-    pub(super) fn read(&mut self, id: InventoryId, hold: HoldNo, reply: ReplyTo) {
+    pub(super) fn read(&mut self, id: MachineId, hold: HoldNo, reply: ReplyTo) {
         let known = self.inventory(id).is_some_and(|inventory| inventory.hold(hold).is_some());
         let reply_with = if known {
             Reply::Done(Box::new(self.describe(id, Subject::Hold(hold), false)))
@@ -90,11 +90,11 @@ impl Core {
         self.answer(reply, reply_with);
     }
 
-    fn why_unknown(&self, id: InventoryId, hold: HoldNo) -> Refusal {
+    fn why_unknown(&self, id: MachineId, hold: HoldNo) -> Refusal {
         self.inventory(id).map_or(Refusal::UnknownShow, |inventory| inventory.missing_hold(hold))
     }
 
-    pub(super) fn count(&mut self, id: InventoryId, reply: ReplyTo) {
+    pub(super) fn count(&mut self, id: MachineId, reply: ReplyTo) {
         let reply_with = match self.inventory(id) {
             Some(inventory) => Reply::Counted(Box::new(Counted {
                 version: inventory.version(),
@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// How something stands now. The state may be newer than what is durable; the answer waits.
-    fn describe(&self, id: InventoryId, subject: Subject, replayed: bool) -> Answer {
+    fn describe(&self, id: MachineId, subject: Subject, replayed: bool) -> Answer {
         let inventory = self.inventory(id);
         let hold = match subject {
             Subject::Hold(no)
@@ -128,14 +128,14 @@ impl Core {
         }
     }
 
-    pub(super) fn queue_effects(&mut self, id: InventoryId, effects: Vec<Effect>) {
+    pub(super) fn queue_effects(&mut self, id: MachineId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::WakeAt(at) => self.wake_at(id, at),
                 Effect::TellSegments => {
                     let told = self.inventory(id).map(Inventory::segment_terms);
                     for terms in told.unwrap_or_default() {
-                        let to = InventoryId::segment(id.show, terms.pool, terms.segment);
+                        let to = MachineId::segment(id.show, terms.pool, terms.segment);
                         let command = Command::SetTerms(Box::new(terms));
                         self.turn_releases.push(Release::Send { to, command });
                     }
@@ -159,7 +159,7 @@ impl Core {
     }
 
     /// Does again what may not have been done before a crash.
-    pub(super) fn resume(&mut self, id: InventoryId) {
+    pub(super) fn resume(&mut self, id: MachineId) {
         let unfinished = self.inventory(id).map(Inventory::unfinished).unwrap_or_default();
         self.queue_effects(id, unfinished);
     }
@@ -173,13 +173,13 @@ impl Core {
         }
     }
 
-    pub(super) fn handle(&mut self, id: InventoryId) -> &mut Handle {
+    pub(super) fn handle(&mut self, id: MachineId) -> &mut Handle {
         self.handles.entry(id).or_default()
     }
 }
 
 /// Another segment of the same pool, and the number of this one.
-fn sibling(id: InventoryId, segment: u16) -> (InventoryId, u16) {
+fn sibling(id: MachineId, segment: u16) -> (MachineId, u16) {
     let (pool, me) = id.pool_and_segment().expect("only segments lend");
-    (InventoryId::segment(id.show, pool, segment), me)
+    (MachineId::segment(id.show, pool, segment), me)
 }

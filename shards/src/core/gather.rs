@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use usher_engine::inventory::Goods;
 use usher_engine::planted::planted;
-use usher_engine::{Command, Effect, Inventory, InventoryId, Timestamp};
+use usher_engine::{Command, Effect, Inventory, MachineId, Timestamp};
 
 use super::Core;
 use crate::message::Request;
@@ -35,7 +35,7 @@ struct Active {
 
 impl Core {
     /// A segment needs `quantity` more. `id` is segment 0.
-    pub(super) fn gather(&mut self, id: InventoryId, borrower: u16, quantity: u32) {
+    pub(super) fn gather(&mut self, id: MachineId, borrower: u16, quantity: u32) {
         let until = self.now.plus_ms(TURN_MS);
         let gatherer = self.gatherers.entry(id).or_default();
         match &gatherer.active {
@@ -53,7 +53,7 @@ impl Core {
     }
 
     /// A segment has what it needs, or gave up.
-    pub(super) fn gathered(&mut self, id: InventoryId, borrower: u16) {
+    pub(super) fn gathered(&mut self, id: MachineId, borrower: u16) {
         let Some(gatherer) = self.gatherers.get_mut(&id) else { return };
         gatherer.queue.retain(|(waiting, _)| *waiting != borrower);
         if gatherer.active.as_ref().is_some_and(|active| active.borrower == borrower) {
@@ -79,7 +79,7 @@ impl Core {
         self.gatherers.retain(|_, gatherer| gatherer.active.is_some());
     }
 
-    fn next_borrower(&mut self, id: InventoryId) {
+    fn next_borrower(&mut self, id: MachineId) {
         let Some(gatherer) = self.gatherers.get_mut(&id) else { return };
         if let Some((borrower, quantity)) = gatherer.queue.pop_front() {
             self.gather(id, borrower, quantity);
@@ -87,7 +87,7 @@ impl Core {
     }
 
     /// Asks the segments with most to give, until the sum is enough.
-    fn ask_donors(&mut self, id: InventoryId, borrower: u16, quantity: u32) {
+    fn ask_donors(&mut self, id: MachineId, borrower: u16, quantity: u32) {
         let (Some((pool, _)), Some(view)) =
             (id.pool_and_segment(), self.around.directory.show(id.show))
         else {
@@ -108,7 +108,7 @@ impl Core {
             }
             let share = available.min(missing);
             missing -= share;
-            let donor = InventoryId::segment(id.show, pool, donor);
+            let donor = MachineId::segment(id.show, pool, donor);
             let command = Command::Lend { borrower, quantity: share as u32 };
             self.send(donor, Request::Execute(command));
         }

@@ -6,7 +6,7 @@
 
 use tokio::sync::oneshot;
 use usher_engine::planted::planted;
-use usher_engine::{Command, Inventory, InventoryId, PartitionId};
+use usher_engine::{Command, Inventory, MachineId, PartitionId};
 
 use super::{Core, Partition};
 use crate::message::{Envelope, Handover, PeerMessage, Request};
@@ -24,7 +24,7 @@ pub(super) struct Leaving {
 impl Core {
     /// Takes over a partition that was recovered from the journal, or is new.
     pub fn own(&mut self, partition: Partition) {
-        let ids: Vec<InventoryId> = partition.inventories.keys().copied().collect();
+        let ids: Vec<MachineId> = partition.inventories.keys().copied().collect();
         self.partitions.insert(partition.id, partition);
         for id in ids {
             self.handle(id);

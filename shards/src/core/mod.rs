@@ -45,7 +45,7 @@ use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::planted::planted;
 use usher_engine::wheel::{TimerId, Wheel};
-use usher_engine::{Cents, HoldNo, Inventory, InventoryId, PartitionId, Timestamp};
+use usher_engine::{Cents, HoldNo, Inventory, MachineId, PartitionId, Timestamp};
 
 use crate::message::{Envelope, PeerMessage, Request};
 use crate::route::Routes;
@@ -75,7 +75,7 @@ pub struct Partition {
     /// Position of its last record.
     pub seq: u64,
     /// Its inventories.
-    pub inventories: BTreeMap<InventoryId, Inventory>,
+    pub inventories: BTreeMap<MachineId, Inventory>,
 }
 
 impl Partition {
@@ -90,7 +90,7 @@ impl Partition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOrder {
     /// Where the payment is recorded.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// Its order there; 0 where there is none.
     pub order: HoldNo,
     /// The payment.
@@ -118,7 +118,7 @@ pub struct Core {
     index: usize,
     around: Surroundings,
     partitions: FixedHashMap<PartitionId, Partition>,
-    handles: FixedHashMap<InventoryId, Handle>,
+    handles: FixedHashMap<MachineId, Handle>,
     wheel: Wheel<TimerKey>,
     now: Timestamp,
     /// Records written into batches so far, how many of them went to the journal writer, and how
@@ -129,10 +129,10 @@ pub struct Core {
     batch: Submission,
     waiting: VecDeque<Waiting>,
     /// Inventories that this turn changed.
-    touched: Vec<InventoryId>,
+    touched: Vec<MachineId>,
     turn_releases: Vec<Release>,
-    parked: BTreeMap<InventoryId, ParkedQueue>,
-    gatherers: BTreeMap<InventoryId, Gatherer>,
+    parked: BTreeMap<MachineId, ParkedQueue>,
+    gatherers: BTreeMap<MachineId, Gatherer>,
     leaving: BTreeMap<PartitionId, Leaving>,
     /// Requests that arrived here before their partition did.
     early: Vec<Envelope>,
@@ -254,7 +254,7 @@ impl Core {
     }
 
     /// Sends a request to the owner of another inventory, here or elsewhere.
-    fn send(&mut self, inventory: InventoryId, request: Request) {
+    fn send(&mut self, inventory: MachineId, request: Request) {
         let envelope = Envelope { inventory, request, reply: None };
         let owner = self.around.routes.owner(inventory.partition());
         if owner == self.index {
@@ -338,7 +338,7 @@ impl Core {
 
     /// An inventory that is owned here, for tests and simulations.
     #[must_use]
-    pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+    pub fn inventory(&self, id: MachineId) -> Option<&Inventory> {
         self.partitions.get(&id.partition())?.inventories.get(&id)
     }
 
@@ -355,7 +355,7 @@ impl Core {
     }
 
     /// Writes one record of an inventory into the open batch.
-    fn record(&mut self, id: InventoryId, events: &[usher_engine::Event], at: Timestamp) {
+    fn record(&mut self, id: MachineId, events: &[usher_engine::Event], at: Timestamp) {
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
         partition.seq += 1;
         let start = self.batch.bytes.len();

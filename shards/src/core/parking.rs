@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use usher_engine::inventory::Goods;
 use usher_engine::planted::planted;
 use usher_engine::stock::Segment;
-use usher_engine::{Command, Inventory, InventoryId, Outcome, Refusal, Timestamp};
+use usher_engine::{Command, Inventory, MachineId, Outcome, Refusal, Timestamp};
 
 use super::Core;
 use super::execute::ReplyTo;
@@ -60,7 +60,7 @@ enum Elsewhere {
 }
 
 impl Core {
-    pub(super) fn park(&mut self, id: InventoryId, command: Command, reply: ReplyTo, needs: u32) {
+    pub(super) fn park(&mut self, id: MachineId, command: Command, reply: ReplyTo, needs: u32) {
         if let Elsewhere::TooLittle(all) = self.look_elsewhere(id, needs) {
             self.give_up(id, command, reply, Refusal::SoldOut { available: narrow(all) });
             return;
@@ -81,7 +81,7 @@ impl Core {
 
     /// Decides parked commands again after something happened at their segment: in their order, so
     /// that who wants little does not take what is being gathered for who wants much.
-    pub(super) fn retry_parked(&mut self, id: InventoryId) {
+    pub(super) fn retry_parked(&mut self, id: MachineId) {
         let Some(mut queue) = self.parked.remove(&id) else { return };
         while let Some(parked) = queue.commands.pop_front() {
             if self.is_short(id, &parked.command) {
@@ -120,7 +120,7 @@ impl Core {
         }
     }
 
-    fn why_give_up(&self, id: InventoryId, parked: &Parked) -> Option<Refusal> {
+    fn why_give_up(&self, id: MachineId, parked: &Parked) -> Option<Refusal> {
         if parked.patience_ends <= self.now {
             return Some(Refusal::StockMoving);
         }
@@ -132,7 +132,7 @@ impl Core {
 
     /// What waited behind others was not looked at for a while: a repeat of what was granted
     /// meanwhile is answered like it, whatever is left.
-    fn give_up_parked(&mut self, id: InventoryId, parked: Parked, refusal: Refusal) {
+    fn give_up_parked(&mut self, id: MachineId, parked: Parked, refusal: Refusal) {
         if self.is_short(id, &parked.command) {
             self.give_up(id, parked.command, parked.reply, refusal);
         } else {
@@ -141,21 +141,21 @@ impl Core {
     }
 
     /// Whether a command would have to wait, or wait on, for stock.
-    fn is_short(&self, id: InventoryId, command: &Command) -> bool {
+    fn is_short(&self, id: MachineId, command: &Command) -> bool {
         let inventory = self.inventory(id);
         let decide = |inventory: &Inventory| inventory.execute(command, self.now).outcome;
         inventory.map(decide).is_none_or(|outcome| matches!(outcome, Outcome::Parked { .. }))
     }
 
     /// Takes the commands that wait at a segment which leaves this shard.
-    pub(super) fn take_parked(&mut self, id: InventoryId) -> Vec<(Command, ReplyTo)> {
+    pub(super) fn take_parked(&mut self, id: MachineId) -> Vec<(Command, ReplyTo)> {
         let mut queue = self.parked.remove(&id).unwrap_or_default();
         let commands = std::mem::take(&mut queue.commands);
         commands.into_iter().map(|parked| (parked.command, parked.reply)).collect()
     }
 
     /// A buyer is refused; money that came becomes a refund, since it must not be kept.
-    fn give_up(&mut self, id: InventoryId, command: Command, reply: ReplyTo, refusal: Refusal) {
+    fn give_up(&mut self, id: MachineId, command: Command, reply: ReplyTo, refusal: Refusal) {
         match command {
             Command::PaymentMessage(mut message) => {
                 message.stock_settled = true;
@@ -168,7 +168,7 @@ impl Core {
         }
     }
 
-    fn ask_for_stock(&mut self, id: InventoryId) {
+    fn ask_for_stock(&mut self, id: MachineId) {
         let here = self.available_at(id);
         let now = self.now;
         let Some(queue) = self.parked.get_mut(&id) else { return };
@@ -176,19 +176,19 @@ impl Core {
         let quantity = first.needs.saturating_sub(here);
         queue.asked_at = Some(now);
         if let (Some((pool, borrower)), true) = (id.pool_and_segment(), quantity > 0) {
-            let coordinator = InventoryId::segment(id.show, pool, 0);
+            let coordinator = MachineId::segment(id.show, pool, 0);
             self.send(coordinator, Request::Need { borrower, quantity });
         }
     }
 
-    fn tell_gathered(&mut self, id: InventoryId) {
+    fn tell_gathered(&mut self, id: MachineId) {
         if let Some((pool, borrower)) = id.pool_and_segment() {
-            let coordinator = InventoryId::segment(id.show, pool, 0);
+            let coordinator = MachineId::segment(id.show, pool, 0);
             self.send(coordinator, Request::Gathered { borrower });
         }
     }
 
-    fn look_elsewhere(&self, id: InventoryId, needs: u32) -> Elsewhere {
+    fn look_elsewhere(&self, id: MachineId, needs: u32) -> Elsewhere {
         let (Some((pool, me)), Some(view)) =
             (id.pool_and_segment(), self.around.directory.show(id.show))
         else {
@@ -203,11 +203,11 @@ impl Core {
         if all < u64::from(needs) { Elsewhere::TooLittle(all) } else { Elsewhere::Enough }
     }
 
-    fn available_at(&self, id: InventoryId) -> u32 {
+    fn available_at(&self, id: MachineId) -> u32 {
         self.stock_at(id).map_or(0, |segment| segment.available)
     }
 
-    fn stock_at(&self, id: InventoryId) -> Option<&Segment> {
+    fn stock_at(&self, id: MachineId) -> Option<&Segment> {
         match self.inventory(id)?.goods() {
             Goods::Stock(segment) => Some(segment),
             Goods::Nothing | Goods::Seats(_) => None,

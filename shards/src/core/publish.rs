@@ -7,7 +7,7 @@ use usher_engine::inventory::Goods;
 use usher_engine::plan::SeatIx;
 use usher_engine::planted::planted;
 use usher_engine::seats::{SeatCounts, SeatStatus};
-use usher_engine::{Inventory, InventoryId};
+use usher_engine::{Inventory, MachineId};
 
 use super::Core;
 use super::release::Release;
@@ -74,7 +74,7 @@ impl Core {
         self.touched = touched;
     }
 
-    fn publish_inventory(&mut self, id: InventoryId) {
+    fn publish_inventory(&mut self, id: MachineId) {
         let Some((view, list_in)) = self.view_of(id) else { return };
         let partition = self.partitions.get_mut(&id.partition()).expect("touched while owned");
         let inventory = partition.inventories.get_mut(&id).expect("touched while owned");
@@ -96,7 +96,7 @@ impl Core {
 
     /// The view that an inventory is published in. A new house gets a new one, which is listed when
     /// the house is durable.
-    fn view_of(&mut self, id: InventoryId) -> Option<(Arc<ShowView>, Option<Arc<Directory>>)> {
+    fn view_of(&mut self, id: MachineId) -> Option<(Arc<ShowView>, Option<Arc<Directory>>)> {
         if let Some(view) = &self.handle(id).view {
             return Some((view.clone(), None));
         }

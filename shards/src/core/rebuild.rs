@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use usher_engine::wheel::Wheel;
-use usher_engine::{Command, InventoryId, PartitionId, Timestamp};
+use usher_engine::{Command, MachineId, PartitionId, Timestamp};
 
 use super::execute::ReplyTo;
 use super::publish::publish_recovered;
@@ -39,7 +39,7 @@ const UNEXPLAINED_APART_MS: u64 = 10_000;
 /// the stack, so that a panic leaves it behind.
 #[derive(Debug)]
 pub(super) struct AtWork {
-    pub(super) inventory: InventoryId,
+    pub(super) inventory: MachineId,
     pub(super) command: Command,
     pub(super) reply: ReplyTo,
 }

@@ -3,7 +3,7 @@
 
 use tokio::sync::oneshot;
 use usher_engine::planted::planted;
-use usher_engine::{Command, InventoryId};
+use usher_engine::{Command, MachineId};
 
 use super::publish::ViewUpdate;
 use super::{Core, RefundOrder};
@@ -17,7 +17,7 @@ pub(super) enum Release {
     /// An answer to somebody.
     Answer { reply: oneshot::Sender<Reply>, with: Reply },
     /// A command for another inventory.
-    Send { to: InventoryId, command: Command },
+    Send { to: MachineId, command: Command },
     /// Money to give back.
     Refund(RefundOrder),
 }

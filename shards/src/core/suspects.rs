@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use usher_engine::command::TicketNonces;
 use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
-use usher_engine::{Command, InventoryId, Timestamp};
+use usher_engine::{Command, MachineId, Timestamp};
 
 use crate::message::Unavailable;
 
@@ -29,7 +29,7 @@ const PANICS_MAX: u32 = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
     /// Who should have carried it out.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// What kind of command it is.
     pub command: Box<str>,
     /// Hash of what it asked.
@@ -63,7 +63,7 @@ impl Suspects {
     }
 
     /// Whether a command must not be tried. Costs next to nothing where nothing ever panicked.
-    pub(super) fn is_quarantined(&self, inventory: InventoryId, command: &Command) -> bool {
+    pub(super) fn is_quarantined(&self, inventory: MachineId, command: &Command) -> bool {
         let mut here = self.iter().filter(|s| s.inventory == inventory && s.is_quarantined());
         let Some(first) = here.next() else { return false };
         let (_, fingerprint) = recognise(command);
@@ -73,7 +73,7 @@ impl Suspects {
     /// Notes that a command panicked.
     pub(super) fn blame(
         &mut self,
-        inventory: InventoryId,
+        inventory: MachineId,
         command: &Command,
         now: Timestamp,
     ) -> Suspect {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::planted::planted;
-use usher_engine::{Command, Event, HoldNo, InventoryId, Timestamp};
+use usher_engine::{Command, Event, HoldNo, MachineId, Timestamp};
 
 use super::Core;
 
@@ -20,7 +20,7 @@ const SCHEDULE: HoldNo = HoldNo(0);
 /// What a timer is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TimerKey {
-    inventory: InventoryId,
+    inventory: MachineId,
     hold: HoldNo,
 }
 
@@ -31,7 +31,7 @@ impl Core {
         let mut due = Vec::new();
         let mut note = |key: TimerKey| due.push(key);
         let more = self.wheel.advance(self.now.0, EXPIRY_SLICE_MAX, &mut note);
-        let mut by_inventory: BTreeMap<InventoryId, Vec<HoldNo>> = BTreeMap::new();
+        let mut by_inventory: BTreeMap<MachineId, Vec<HoldNo>> = BTreeMap::new();
         for key in due {
             if let Some(handle) = self.handles.get_mut(&key.inventory) {
                 handle.timers.remove(&key.hold);
@@ -47,7 +47,7 @@ impl Core {
         more
     }
 
-    fn expire(&mut self, id: InventoryId, mut holds: Vec<HoldNo>) {
+    fn expire(&mut self, id: MachineId, mut holds: Vec<HoldNo>) {
         let scheduled = holds.contains(&SCHEDULE);
         holds.retain(|&no| no != SCHEDULE);
         let expire = Command::Expire { holds: holds.clone() };
@@ -84,7 +84,7 @@ impl Core {
     }
 
     /// Brings the timers of all holds that these events concern up to date.
-    pub(super) fn sync_timers(&mut self, id: InventoryId, events: &[Event]) {
+    pub(super) fn sync_timers(&mut self, id: MachineId, events: &[Event]) {
         for event in events {
             match event {
                 Event::Held { hold, .. } | Event::Released { hold } => self.sync_timer(id, *hold),
@@ -121,16 +121,16 @@ impl Core {
         }
     }
 
-    fn sync_timer(&mut self, id: InventoryId, no: HoldNo) {
+    fn sync_timer(&mut self, id: MachineId, no: HoldNo) {
         let deadline = self.inventory(id).and_then(|inventory| inventory.deadline(no));
         self.set_timer(id, no, deadline);
     }
 
-    pub(super) fn wake_at(&mut self, id: InventoryId, at: Timestamp) {
+    pub(super) fn wake_at(&mut self, id: MachineId, at: Timestamp) {
         self.set_timer(id, SCHEDULE, Some(at));
     }
 
-    fn set_timer(&mut self, id: InventoryId, hold: HoldNo, at: Option<Timestamp>) {
+    fn set_timer(&mut self, id: MachineId, hold: HoldNo, at: Option<Timestamp>) {
         let handle = self.handles.entry(id).or_default();
         if let Some(old) = handle.timers.remove(&hold) {
             self.wheel.cancel(old);
@@ -142,7 +142,7 @@ impl Core {
     }
 
     /// Sets all timers of an inventory that came to this shard.
-    pub(super) fn set_timers(&mut self, id: InventoryId) {
+    pub(super) fn set_timers(&mut self, id: MachineId) {
         let Some(inventory) = self.inventory(id) else { return };
         let mut deadlines: Vec<_> =
             inventory.holds().filter_map(|(no, hold)| Some((no, hold.deadline()?))).collect();
@@ -153,7 +153,7 @@ impl Core {
     }
 
     /// Removes all timers of an inventory that leaves this shard.
-    pub(super) fn clear_timers(&mut self, id: InventoryId) {
+    pub(super) fn clear_timers(&mut self, id: MachineId) {
         if let Some(handle) = self.handles.remove(&id) {
             for timer in handle.timers.into_values() {
                 self.wheel.cancel(timer);

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::panic::resume_unwind;
 
-use usher_engine::{Command, InventoryId};
+use usher_engine::{Command, MachineId};
 
 use super::Core;
 
@@ -25,7 +25,7 @@ pub enum Moment {
 /// What a trap says when it springs.
 pub const SPRUNG: &str = "a trap that was set for it";
 
-type Choose = dyn FnMut(InventoryId, &Command) -> Option<Moment> + Send;
+type Choose = dyn FnMut(MachineId, &Command) -> Option<Moment> + Send;
 
 /// Which commands are to panic.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(super) struct Trap {
 
 impl Trap {
     /// A command comes along.
-    pub(super) fn meet(&mut self, id: InventoryId, command: &Command) {
+    pub(super) fn meet(&mut self, id: MachineId, command: &Command) {
         if let Some(choose) = &mut self.choose {
             self.springs_at = choose(id, command);
         }
@@ -65,7 +65,7 @@ impl Core {
     /// simulations; a running server never calls it.
     pub fn set_trap(
         &mut self,
-        choose: impl FnMut(InventoryId, &Command) -> Option<Moment> + Send + 'static,
+        choose: impl FnMut(MachineId, &Command) -> Option<Moment> + Send + 'static,
     ) {
         self.trap.choose = Some(Box::new(choose));
     }

@@ -9,19 +9,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use usher_engine::inventory::{Audit, Goods};
 use usher_engine::stock::Segment;
-use usher_engine::{Inventory, InventoryId, ShowKey};
+use usher_engine::{Inventory, MachineId, ShowKey};
 
 use super::{Replica, ReplicaError, ReplicaHandle};
 use crate::recovery::RecoveryError;
 
 /// A version of an inventory.
-pub type AtVersion = (InventoryId, u64);
+pub type AtVersion = (MachineId, u64);
 
 /// One inventory, counted afresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recounted {
     /// Which.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// As of which version of it.
     pub version: u64,
     /// What was found.
@@ -65,7 +65,7 @@ impl Replica {
     /// Counts all inventories of a show afresh; `None` where there is no such show.
     #[must_use]
     pub fn recount(&self, show: ShowKey) -> Option<ShowRecount> {
-        let house = self.inventory(InventoryId::house(show))?;
+        let house = self.inventory(MachineId::house(show))?;
         house.show()?;
         let inventories = self.inventories_of(show);
         let mut recount = ShowRecount { at_seq: self.at_seq(), ..ShowRecount::default() };
@@ -91,8 +91,8 @@ impl Replica {
         &mut self,
         versions: &[AtVersion],
     ) -> Result<Vec<Option<Audit>>, RecoveryError> {
-        let wanted: HashMap<InventoryId, u64> = versions.iter().copied().collect();
-        let mut counted: HashMap<InventoryId, Audit> = HashMap::new();
+        let wanted: HashMap<MachineId, u64> = versions.iter().copied().collect();
+        let mut counted: HashMap<MachineId, Audit> = HashMap::new();
         let mut see = |inventory: &Inventory| {
             if wanted.get(&inventory.id()) == Some(&inventory.version()) {
                 counted.entry(inventory.id()).or_insert_with(|| inventory.audit());

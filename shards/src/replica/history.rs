@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use usher_engine::inventory::Claim;
 use usher_engine::plan::SeatIx;
 use usher_engine::show::{OnSale, SeatRange};
-use usher_engine::{BuyerId, Event, HoldNo, InventoryId, ShowKey, Timestamp};
+use usher_engine::{BuyerId, Event, HoldNo, MachineId, ShowKey, Timestamp};
 use usher_persistence::codec::{decode_header, decode_record};
 
 use super::Replica;
@@ -19,7 +19,7 @@ pub struct HistoryFilter {
     /// Records that concern this seat.
     pub seat: Option<SeatIx>,
     /// Records that concern this hold, or its order.
-    pub hold: Option<(InventoryId, HoldNo)>,
+    pub hold: Option<(MachineId, HoldNo)>,
     /// Records that concern this buyer's holds.
     pub buyer: Option<BuyerId>,
     /// Not before.
@@ -36,7 +36,7 @@ pub struct HistoryRecord {
     /// Its sequence.
     pub seq: u64,
     /// Its inventory.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// Its time.
     pub at: Timestamp,
     /// What happened.
@@ -95,9 +95,9 @@ impl Replica {
     fn matches(
         &self,
         filter: &HistoryFilter,
-        id: InventoryId,
+        id: MachineId,
         events: &[Event],
-        matched: &mut HashSet<(InventoryId, HoldNo)>,
+        matched: &mut HashSet<(MachineId, HoldNo)>,
     ) -> bool {
         let by_hold = filter.seat.is_some() || filter.hold.is_some() || filter.buyer.is_some();
         if !by_hold || events.iter().any(|event| concerns_everybody(event, filter.seat)) {

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
-use usher_engine::{BuyerId, Event, HoldNo, Inventory, InventoryId, ShowKey};
+use usher_engine::{BuyerId, Event, HoldNo, Inventory, MachineId, ShowKey};
 use usher_persistence::{JournalReader, Snapshots};
 
 use crate::recovery::{RecoveryError, SharedPlans, State};
@@ -49,7 +49,7 @@ pub struct Replica {
 }
 
 /// Which orders each buyer has, oldest first.
-type OrderIndex = HashMap<BuyerId, Vec<(InventoryId, HoldNo)>>;
+type OrderIndex = HashMap<BuyerId, Vec<(MachineId, HoldNo)>>;
 
 /// Why the replica has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -180,22 +180,22 @@ impl Replica {
 
     /// One inventory.
     #[must_use]
-    pub fn inventory(&self, id: InventoryId) -> Option<&Inventory> {
+    pub fn inventory(&self, id: MachineId) -> Option<&Inventory> {
         self.state().inventory(id)
     }
 
     /// All inventories of a show: its house first, then its segments in order.
     #[must_use]
     pub fn inventories_of(&self, show: ShowKey) -> Vec<&Inventory> {
-        let Some(house) = self.inventory(InventoryId::house(show)) else { return Vec::new() };
+        let Some(house) = self.inventory(MachineId::house(show)) else { return Vec::new() };
         let segments = house.segment_terms().into_iter();
-        let ids = segments.map(|terms| InventoryId::segment(show, terms.pool, terms.segment));
+        let ids = segments.map(|terms| MachineId::segment(show, terms.pool, terms.segment));
         std::iter::once(house).chain(ids.filter_map(|id| self.inventory(id))).collect()
     }
 
     /// A buyer's orders over all shows, oldest first.
     #[must_use]
-    pub fn orders_of(&self, buyer: BuyerId) -> &[(InventoryId, HoldNo)] {
+    pub fn orders_of(&self, buyer: BuyerId) -> &[(MachineId, HoldNo)] {
         self.orders.get(&buyer).map_or(&[], Vec::as_slice)
     }
 

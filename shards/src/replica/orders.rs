@@ -1,7 +1,7 @@
 //! The orders of a show as a list.
 
 use usher_engine::inventory::{Hold, OrderStatus};
-use usher_engine::{HoldNo, InventoryId, ShowKey, Timestamp};
+use usher_engine::{HoldNo, MachineId, ShowKey, Timestamp};
 
 use super::Replica;
 
@@ -9,7 +9,7 @@ use super::Replica;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderPlace {
     /// Its owner.
-    pub inventory: InventoryId,
+    pub inventory: MachineId,
     /// Its number there.
     pub order: HoldNo,
     /// When it was placed.
@@ -39,7 +39,7 @@ impl Replica {
 
     /// A hold that became an order; `None` where there is none.
     #[must_use]
-    pub fn order(&self, inventory: InventoryId, order: HoldNo) -> Option<&Hold> {
+    pub fn order(&self, inventory: MachineId, order: HoldNo) -> Option<&Hold> {
         self.inventory(inventory)?.hold(order).filter(|hold| hold.order.is_some())
     }
 }

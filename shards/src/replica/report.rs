@@ -7,7 +7,7 @@ use usher_engine::plan::{SeatIx, SeatPlan};
 use usher_engine::seats::{SeatMap, SeatStatus};
 use usher_engine::show::{Pool, Terms};
 use usher_engine::stock::Segment;
-use usher_engine::{Cents, InventoryId, ShowKey};
+use usher_engine::{Cents, MachineId, ShowKey};
 
 use super::Replica;
 
@@ -85,7 +85,7 @@ impl Replica {
     /// Counts a show; `None` where there is no such show.
     #[must_use]
     pub fn figures(&self, show: ShowKey) -> Option<ShowFigures> {
-        let house = self.inventory(InventoryId::house(show))?;
+        let house = self.inventory(MachineId::house(show))?;
         let (record, terms) = (house.show()?, house.terms()?);
         let plan = match house.goods() {
             Goods::Seats(map) => Some(map.plan().clone()),

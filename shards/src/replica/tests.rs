@@ -17,8 +17,8 @@ use usher_engine::show::{
     NewPool, NewShow, OnSale, PausedBy, SaleMove, SeatRange, ShowChange, ShowDetails, Stage, Terms,
 };
 use usher_engine::{
-    BuyerId, Cents, Command, Currency, Effect, HoldNo, Inventory, InventoryId, Outcome,
-    PartitionId, ShowKey, Timestamp,
+    BuyerId, Cents, Command, Currency, Effect, HoldNo, Inventory, MachineId, Outcome, PartitionId,
+    ShowKey, Timestamp,
 };
 use usher_persistence::codec::{PlanSource, encode_record};
 use usher_persistence::memory::{MemoryDisk, MemoryJournal};
@@ -27,7 +27,7 @@ use usher_persistence::{FileSnapshots, Journal as _, Pending};
 use super::{Figures, HistoryFilter, ORDER_STATUSES, ReplicaHandle, start};
 
 const SHOW: ShowKey = ShowKey(7);
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 /// Two rows in two sections: three seats at 30.00, then three at 10.00.
 struct OnePlan(Arc<SeatPlan>);
@@ -57,7 +57,7 @@ fn plan() -> Arc<SeatPlan> {
 
 /// A sale without shards: commands are decided, applied and written down at once.
 struct Sale {
-    inventories: HashMap<InventoryId, Inventory>,
+    inventories: HashMap<MachineId, Inventory>,
     seqs: HashMap<PartitionId, u64>,
     journal: MemoryJournal,
     replica: ReplicaHandle,
@@ -87,7 +87,7 @@ impl Sale {
     }
 
     /// Carries a command out, with its news for segments; loans are left on their way.
-    fn run(&mut self, id: InventoryId, command: &Command) -> Outcome {
+    fn run(&mut self, id: MachineId, command: &Command) -> Outcome {
         self.now = self.now.plus_ms(1);
         let inventory = self.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
         let decision = inventory.execute(command, self.now);
@@ -103,14 +103,14 @@ impl Sale {
         }
         let tells = decision.effects.contains(&Effect::TellSegments);
         for terms in self.inventories[&id].segment_terms().into_iter().filter(|_| tells) {
-            let to = InventoryId::segment(SHOW, terms.pool, terms.segment);
+            let to = MachineId::segment(SHOW, terms.pool, terms.segment);
             self.run(to, &Command::SetTerms(Box::new(terms)));
         }
         decision.outcome
     }
 
     #[track_caller]
-    fn done(&mut self, id: InventoryId, command: Command) -> HoldNo {
+    fn done(&mut self, id: MachineId, command: Command) -> HoldNo {
         use usher_engine::Subject::{Hold, Order, Payment, Show, Ticket};
         match self.run(id, &command) {
             Outcome::Done { subject, .. } => match subject {
@@ -121,13 +121,13 @@ impl Sale {
         }
     }
 
-    fn hold(&mut self, id: InventoryId, buyer: u128, wish: Wish) -> HoldNo {
+    fn hold(&mut self, id: MachineId, buyer: u128, wish: Wish) -> HoldNo {
         let buyer = BuyerId(buyer);
         self.done(id, Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None }))
     }
 
     /// Hold, order, and money.
-    fn buy(&mut self, id: InventoryId, buyer: u128, wish: Wish) -> HoldNo {
+    fn buy(&mut self, id: MachineId, buyer: u128, wish: Wish) -> HoldNo {
         let order = self.hold(id, buyer, wish);
         self.order(id, order, buyer);
         let amount = self.inventories[&id].hold(order).expect("held").total;
@@ -142,7 +142,7 @@ impl Sale {
         self.done(id, Command::PaymentMessage(message))
     }
 
-    fn order(&mut self, id: InventoryId, hold: HoldNo, buyer: u128) {
+    fn order(&mut self, id: MachineId, hold: HoldNo, buyer: u128) {
         let contact = format!("contact of {buyer}").into_bytes().into();
         let buyer = BuyerId(buyer);
         let request = OrderRequest { hold, buyer, pay_ms: 60_000, contact, key: None };
@@ -203,8 +203,8 @@ fn seats(numbers: &[u32]) -> Wish {
     Wish::Seats(numbers.iter().copied().map(SeatIx).collect())
 }
 
-fn segment(number: u16) -> InventoryId {
-    InventoryId::segment(SHOW, 0, number)
+fn segment(number: u16) -> MachineId {
+    MachineId::segment(SHOW, 0, number)
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Directory {
     /// Shows whose house lives on a partition.
     #[must_use]
     pub fn shows_on(&self, partition: PartitionId) -> Vec<Arc<ShowView>> {
-        let house = |show: &ShowView| usher_engine::InventoryId::house(show.key).partition();
+        let house = |show: &ShowView| usher_engine::MachineId::house(show.key).partition();
         self.shows().into_iter().filter(|show| house(show) == partition).collect()
     }
 

@@ -1,13 +1,13 @@
 //! No answer before what it rests on is durable.
 
 use usher_engine::seats::SeatStatus;
-use usher_engine::{Command, HoldNo, InventoryId, Refusal};
+use usher_engine::{Command, HoldNo, MachineId, Refusal};
 use usher_shards::message::{Reply, Request};
 use usher_shards::view::SeatMapCopy;
 
 use crate::world::{SHOW, World, held, hold_seats, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 fn world_with_seats(seats: u32) -> World {
     let mut world = World::new(1);
@@ -72,7 +72,7 @@ fn an_effect_leaves_after_the_flush() {
     world.flushes = false;
     let create = Command::CreateShow(Box::new(show(0, Some((10, 2)))));
     let mut waiting = world.ask(HOUSE, Request::Execute(create));
-    let segment = InventoryId::segment(SHOW, 0, 0);
+    let segment = MachineId::segment(SHOW, 0, 0);
     assert!(world.cores[0].inventory(segment).is_none(), "told before the house was durable");
     world.settle();
     assert!(waiting.try_recv().is_ok());

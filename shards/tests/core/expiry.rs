@@ -1,12 +1,12 @@
 //! Holds come back in time, many at once as well.
 
 use usher_engine::inventory::{Goods, HoldStatus};
-use usher_engine::{Command, HoldNo, InventoryId};
+use usher_engine::{Command, HoldNo, MachineId};
 use usher_shards::message::Reply;
 
 use crate::world::{SHOW, World, hold_seats, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 fn available(world: &World) -> u32 {
     match world.cores[0].inventory(HOUSE).expect("a house").goods() {

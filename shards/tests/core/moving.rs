@@ -1,12 +1,12 @@
 //! A partition moves while it sells.
 
 use tokio::sync::oneshot;
-use usher_engine::InventoryId;
+use usher_engine::MachineId;
 use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
 
 use crate::world::{SHOW, World, hold_seats, hold_stock, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 fn start_move(world: &mut World, to: usize) -> oneshot::Receiver<()> {
     let (done, moved) = oneshot::channel();
@@ -97,7 +97,7 @@ fn timers_move_along() {
 fn buyers_who_wait_for_stock_move_along() {
     let mut world = World::new(2);
     world.open_show(show(0, Some((4, 2))));
-    let id = InventoryId::segment(SHOW, 0, 0);
+    let id = MachineId::segment(SHOW, 0, 0);
     let from = world.around.routes.owner(id.partition());
     world.flushes = false;
     let mut waiting = world.ask(id, Request::Execute(hold_stock(1, 4)));

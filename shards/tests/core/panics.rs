@@ -5,13 +5,13 @@ use usher_engine::inventory::Goods;
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::seats::SeatStatus;
 use usher_engine::show::{PausedBy, SaleMove};
-use usher_engine::{BuyerId, Command, HoldNo, InventoryId, Refusal};
+use usher_engine::{BuyerId, Command, HoldNo, MachineId, Refusal};
 use usher_shards::core::{Moment, Partition};
 use usher_shards::message::{Envelope, Handover, PeerMessage, Reply, Request, Unavailable};
 
 use crate::world::{SHOW, Waiting, World, held, hold_seats, hold_stock, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 /// Panics while it is decided: no timing wheel makes an expiry as large as this.
 fn panics_when_decided() -> Command {
@@ -23,12 +23,12 @@ fn panics_when_applied() -> Command {
     Command::Receive { donor: 1, number: 1, quantity: u32::MAX }
 }
 
-fn envelope(inventory: InventoryId, command: Command) -> (Envelope, Waiting) {
+fn envelope(inventory: MachineId, command: Command) -> (Envelope, Waiting) {
     let (reply, waiting) = tokio::sync::oneshot::channel();
     (Envelope { inventory, request: Request::Execute(command), reply: Some(reply) }, waiting)
 }
 
-fn owner(world: &World, id: InventoryId) -> usize {
+fn owner(world: &World, id: MachineId) -> usize {
     world.around.routes.owner(id.partition())
 }
 
@@ -39,7 +39,7 @@ fn world_with_seats(seats: u32) -> World {
 }
 
 /// Sends a command in a turn of its own, and brings the shard back if it panics.
-fn run_and_rebuild(world: &mut World, id: InventoryId, command: Command) -> Reply {
+fn run_and_rebuild(world: &mut World, id: MachineId, command: Command) -> Reply {
     let (envelope, mut waiting) = envelope(id, command);
     let shard = owner(world, id);
     if world.attempt(shard, |core| core.deliver(envelope)).is_err() {
@@ -125,7 +125,7 @@ fn records_go_on_where_the_journal_ends() {
 #[test]
 fn who_came_with_a_partition_is_answered_though_the_first_of_them_panics() {
     let mut world = World::new(1);
-    let id = InventoryId::house(usher_engine::ShowKey(8));
+    let id = MachineId::house(usher_engine::ShowKey(8));
     let (bad, _) = envelope(id, Command::RunSchedule);
     let (good, mut waiting) = envelope(id, hold_seats(1, &[0]));
     let (done, mut is_done) = tokio::sync::oneshot::channel();
@@ -145,8 +145,8 @@ fn who_came_with_a_partition_is_answered_though_the_first_of_them_panics() {
 fn a_segment_hears_what_the_house_said_while_its_shard_was_down() {
     let mut world = World::new(2);
     world.open_show(show(6, Some((40, 8))));
-    let segments = (0..8).map(|n| InventoryId::segment(SHOW, 0, n));
-    let away = |&id: &InventoryId| owner(&world, id) != owner(&world, HOUSE);
+    let segments = (0..8).map(|n| MachineId::segment(SHOW, 0, n));
+    let away = |&id: &MachineId| owner(&world, id) != owner(&world, HOUSE);
     let shard = owner(&world, segments.into_iter().find(away).expect("on two shards"));
     let mut is_first = true;
     world.cores[shard].set_trap(move |_, command| {
@@ -180,7 +180,7 @@ fn a_command_that_panics_again_is_quarantined_and_others_are_not() {
     let reply = world.run(HOUSE, panics_when_decided());
     assert!(matches!(reply, Reply::Unavailable(Unavailable::Quarantined)), "{reply:?}");
     assert!(matches!(world.run(HOUSE, hold_seats(1, &[0])), Reply::Done(_)));
-    let elsewhere = run_and_rebuild(&mut world, InventoryId::house(usher_engine::ShowKey(8)), {
+    let elsewhere = run_and_rebuild(&mut world, MachineId::house(usher_engine::ShowKey(8)), {
         hold_seats(1, &[0])
     });
     assert!(matches!(elsewhere, Reply::Refused(Refusal::UnknownShow)), "{elsewhere:?}");
@@ -221,8 +221,8 @@ fn a_tick_that_panics_without_a_command_is_survived_once() {
 fn a_loan_that_panics_halfway_leaves_no_trace_and_stock_is_conserved() {
     let mut world = World::new(2);
     world.open_show(show(0, Some((20, 2))));
-    let borrower = InventoryId::segment(SHOW, 0, 0);
-    let (shard, other) = (owner(&world, borrower), InventoryId::segment(SHOW, 0, 1));
+    let borrower = MachineId::segment(SHOW, 0, 0);
+    let (shard, other) = (owner(&world, borrower), MachineId::segment(SHOW, 0, 1));
     for _ in 0..2 {
         let loan = Request::Execute(panics_when_applied());
         let message = Envelope { inventory: borrower, request: loan, reply: None };
@@ -254,7 +254,7 @@ fn a_loan_that_panics_halfway_leaves_no_trace_and_stock_is_conserved() {
 fn who_waits_for_stock_is_told_and_may_ask_again() {
     let mut world = World::new(2);
     world.open_show(show(0, Some((4, 2))));
-    let id = InventoryId::segment(SHOW, 0, 0);
+    let id = MachineId::segment(SHOW, 0, 0);
     let shard = owner(&world, id);
     world.flushes = false;
     let (parked, mut waiting) = envelope(id, hold_stock(1, 4));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use usher_engine::InventoryId;
+use usher_engine::MachineId;
 use usher_engine::seats::SeatStatus;
 use usher_shards::core::Core;
 use usher_shards::message::{Reply, Request};
@@ -11,13 +11,13 @@ use usher_shards::view::Directory;
 
 use crate::world::{SHOW, World, hold_seats, hold_stock, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 
 /// Four seats, one of them held; six standing tickets, two of them held.
 fn world() -> World {
     let mut world = World::new(2);
     world.open_show(show(4, Some((6, 2))));
-    let floor = InventoryId::segment(SHOW, 0, 1);
+    let floor = MachineId::segment(SHOW, 0, 1);
     for (inventory, command) in [(HOUSE, hold_seats(1, &[2])), (floor, hold_stock(2, 2))] {
         let reply = world.run(inventory, command);
         assert!(matches!(reply, Reply::Done(_)), "{reply:?}");

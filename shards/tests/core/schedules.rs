@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
-use usher_engine::InventoryId;
+use usher_engine::MachineId;
 use usher_shards::core::Core;
 use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
 use usher_shards::writer::Submission;
 
 use crate::world::{SHOW, Waiting, World, hold_seats, show};
 
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 const SHARDS: usize = 3;
 const SEATS: u32 = 4;
 const BUYERS: u32 = 16;

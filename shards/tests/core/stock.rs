@@ -5,13 +5,13 @@ use usher_engine::id::TicketNonce;
 use usher_engine::inventory::{Goods, OrderStatus};
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::stock::Segment;
-use usher_engine::{Command, HoldNo, InventoryId, Refusal};
+use usher_engine::{Command, HoldNo, MachineId, Refusal};
 use usher_shards::message::{Reply, Request};
 
 use crate::world::{SHOW, Waiting, World, held, hold_stock, hold_stock_with_key, show};
 
-fn segment(n: u16) -> InventoryId {
-    InventoryId::segment(SHOW, 0, n)
+fn segment(n: u16) -> MachineId {
+    MachineId::segment(SHOW, 0, n)
 }
 
 fn stock(world: &World, n: u16) -> Segment {

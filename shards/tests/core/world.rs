@@ -12,9 +12,7 @@ use usher_engine::id::PARTITION_COUNT;
 use usher_engine::inventory::Hold;
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
-use usher_engine::{
-    BuyerId, Cents, Command, Currency, InventoryId, PartitionId, ShowKey, Timestamp,
-};
+use usher_engine::{BuyerId, Cents, Command, Currency, MachineId, PartitionId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
 use usher_persistence::{FileSnapshots, Journal as _, MemoryDisk, MemoryJournal, Pending};
 use usher_shards::core::{Core, Fall, Partition, RefundOrder, Surroundings};
@@ -94,7 +92,7 @@ impl World {
     }
 
     /// Hands a request to the owner of an inventory; it is worked on with the next turn.
-    pub(crate) fn ask(&mut self, inventory: InventoryId, request: Request) -> Waiting {
+    pub(crate) fn ask(&mut self, inventory: MachineId, request: Request) -> Waiting {
         let (reply, waiting) = oneshot::channel();
         let owner = self.around.routes.owner(inventory.partition());
         self.ask_shard(owner, Envelope { inventory, request, reply: Some(reply) });
@@ -232,7 +230,7 @@ impl World {
     }
 
     /// Has a command carried out to its end, and returns what was answered.
-    pub(crate) fn run(&mut self, inventory: InventoryId, command: Command) -> Reply {
+    pub(crate) fn run(&mut self, inventory: MachineId, command: Command) -> Reply {
         let mut waiting = self.ask(inventory, Request::Execute(command));
         self.settle();
         waiting.try_recv().expect("answered once everything is durable")
@@ -240,7 +238,7 @@ impl World {
 
     pub(crate) fn open_show(&mut self, show: NewShow) {
         self.plans.0.borrow_mut().extend(show.plan.clone());
-        let house = InventoryId::house(SHOW);
+        let house = MachineId::house(SHOW);
         for command in [Command::CreateShow(Box::new(show)), Command::MoveSale(SaleMove::Open)] {
             let reply = self.run(house, command);
             assert!(matches!(reply, Reply::Done(_)), "{reply:?}");

@@ -12,7 +12,7 @@ use usher_engine::command::{HoldRequest, KeyUse, Wish};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_engine::show::{NewPool, NewShow, SaleMove, ShowDetails, Stage, Terms};
 use usher_engine::{
-    BuyerId, Cents, Command, Currency, InventoryId, PartitionId, Refusal, ShowKey, Timestamp,
+    BuyerId, Cents, Command, Currency, MachineId, PartitionId, Refusal, ShowKey, Timestamp,
 };
 use usher_persistence::codec::PlanSource;
 use usher_persistence::sled_journal::{SledJournal, SledOptions};
@@ -20,7 +20,7 @@ use usher_persistence::{Chain, FileSnapshots, Snapshots};
 use usher_shards::{CallError, KeeperConfig, LaneSizes, OnFatal, Runtime, RuntimeConfig, Storage};
 
 const SHOW: ShowKey = ShowKey(42);
-const HOUSE: InventoryId = InventoryId::house(SHOW);
+const HOUSE: MachineId = MachineId::house(SHOW);
 const SEATS: u32 = 2_000;
 
 struct OnePlan(Arc<SeatPlan>);
@@ -201,7 +201,7 @@ async fn a_snapshot_and_the_journal_after_it_make_the_same_state() {
         assert!(seq > 0);
     }
     let pool = hold(9_999, Wish::Stock { quantity: 3 });
-    runtime.router().execute(InventoryId::segment(SHOW, 0, 3), pool).await.expect("held");
+    runtime.router().execute(MachineId::segment(SHOW, 0, 3), pool).await.expect("held");
     runtime.stop();
 
     let runtime = start(dir.path(), 2);

@@ -18,7 +18,7 @@ fn panics() -> Command {
 
 /// A show whose house lives on another shard than that of [`SHOW`].
 fn elsewhere(runtime: &Runtime) -> ShowKey {
-    let owner = |show| runtime.router().owner(InventoryId::house(show).partition());
+    let owner = |show| runtime.router().owner(MachineId::house(show).partition());
     (43..).map(ShowKey).find(|&show| owner(show) != owner(SHOW)).expect("two shards")
 }
 
@@ -40,7 +40,7 @@ async fn sell_quietly(router: Router, show: ShowKey, stop: Arc<AtomicBool>) -> (
     while !stop.load(Ordering::Relaxed) && sold < SEATS {
         let asked = Instant::now();
         let wish = Wish::Seats(vec![SeatIx(sold)]);
-        let answer = router.execute(InventoryId::house(show), hold(u128::from(sold), wish)).await;
+        let answer = router.execute(MachineId::house(show), hold(u128::from(sold), wish)).await;
         answer.expect("another shard's panic is nobody's business here");
         longest = longest.max(asked.elapsed());
         sold += 1;
@@ -92,7 +92,7 @@ async fn nothing_acknowledged_is_lost_and_others_sell_on() {
     let runtime = start(dir.path(), 1);
     let counted = runtime.router().count(HOUSE).await.expect("a house");
     assert_eq!(counted.audit.held, 1_000);
-    let counted = runtime.router().count(InventoryId::house(other)).await.expect("a house");
+    let counted = runtime.router().count(MachineId::house(other)).await.expect("a house");
     assert_eq!(counted.audit.held, u64::from(sold));
     runtime.stop();
 }

@@ -1,7 +1,7 @@
 //! An inventory under observation: whatever is done to it, what must always hold is checked.
 
 use usher_engine::inventory::image::Image;
-use usher_engine::{Command, Decision, Effect, Event, Inventory, InventoryId, Outcome, Timestamp};
+use usher_engine::{Command, Decision, Effect, Event, Inventory, MachineId, Outcome, Timestamp};
 
 /// A live inventory beside two that must stay equal to it.
 pub(crate) struct Watched {
@@ -15,7 +15,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn new(id: InventoryId, compare_every: u64) -> Self {
+    pub(crate) fn new(id: MachineId, compare_every: u64) -> Self {
         let vacant = || Inventory::vacant(id);
         Self { live: vacant(), replayed: vacant(), restored: vacant(), compare_every }
     }

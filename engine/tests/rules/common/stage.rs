@@ -9,7 +9,7 @@ use usher_engine::show::{
     NewPool, NewShow, SaleMove, SegmentTerms, ShowDetails, Stage as Sale, Terms,
 };
 use usher_engine::{
-    Cents, Command, Currency, Decision, Effect, InventoryId, Outcome, ShowKey, Timestamp,
+    Cents, Command, Currency, Decision, Effect, MachineId, Outcome, ShowKey, Timestamp,
 };
 
 use super::inventory::Watched;
@@ -91,9 +91,9 @@ impl Stage {
     pub(crate) fn new(setting: &Setting) -> Self {
         let show = ShowKey(7);
         let watched = |id| Watched::new(id, setting.compare_every);
-        let segment = |segment| watched(InventoryId::segment(show, 0, segment));
+        let segment = |segment| watched(MachineId::segment(show, 0, segment));
         let mut stage = Self {
-            house: watched(InventoryId::house(show)),
+            house: watched(MachineId::house(show)),
             segments: (0..setting.segments).map(segment).collect(),
             plan: hall(HALL),
             now: moment(-1_000),

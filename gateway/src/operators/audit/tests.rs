@@ -54,7 +54,7 @@ fn scene() -> Scene {
     let recount = ShowRecount { at_seq: 9, in_transit: 1, ..ShowRecount::default() };
     let mut scene = Scene { compared: Compared::new(), recount };
     for (segment, audit) in (0..).zip([donor, borrower]) {
-        let inventory = InventoryId::segment(SHOW, 0, segment);
+        let inventory = MachineId::segment(SHOW, 0, segment);
         let counted = Counted { version: 3, audit: audit.clone() };
         scene.compared.insert(inventory, (counted, Some(audit.clone())));
         scene.recount.inventories.push(Recounted { inventory, version: 3, audit });
@@ -74,7 +74,7 @@ fn check(change: impl FnOnce(&mut Scene), faults: &[&str]) {
 }
 
 fn owner(scene: &mut Scene, segment: u16) -> &mut (Counted, Option<Audit>) {
-    let id = InventoryId::segment(SHOW, 0, segment);
+    let id = MachineId::segment(SHOW, 0, segment);
     scene.compared.get_mut(&id).expect("compared")
 }
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use usher_engine::command::HoldRequest;
-use usher_engine::{Command, InventoryId};
+use usher_engine::{Command, MachineId};
 use usher_persistence::Journal as _;
 use usher_shards::core::{Core, Fall, Moment, SPRUNG};
 use usher_shards::recovery::State;
@@ -81,7 +81,7 @@ impl Traps {
 }
 
 impl Springs {
-    fn meet(&mut self, shard: usize, id: InventoryId, command: &Command) -> Option<Moment> {
+    fn meet(&mut self, shard: usize, id: MachineId, command: &Command) -> Option<Moment> {
         let moment = match &mut self.next {
             _ if is_cursed(command) => Moment::Deciding,
             Some((at, 0, moment)) if *at == shard => {

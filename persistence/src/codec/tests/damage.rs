@@ -1,7 +1,7 @@
 //! Bytes that nobody wrote: refused, quickly, and without a panic.
 
 use usher_engine::id::HoldNo;
-use usher_engine::{Event, InventoryId};
+use usher_engine::{Event, MachineId};
 
 use super::Plans;
 use super::samples::{self, NOW, SHOW};
@@ -43,7 +43,7 @@ impl Random {
 
 fn payload(events: &[Event]) -> Vec<u8> {
     let mut payload = Vec::new();
-    encode_record(InventoryId::house(SHOW), NOW, events, &mut payload);
+    encode_record(MachineId::house(SHOW), NOW, events, &mut payload);
     payload
 }
 

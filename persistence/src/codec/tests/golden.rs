@@ -11,7 +11,7 @@ use usher_engine::inventory::{
 use usher_engine::plan::SeatIx;
 use usher_engine::show::{OnSale, Pool, Scheduled, SeatRange, ShowRecord};
 use usher_engine::stock::Segment;
-use usher_engine::{Cents, Event, HoldNo, InventoryId};
+use usher_engine::{Cents, Event, HoldNo, MachineId};
 
 use super::Plans;
 use super::samples::{self, KEY, NOW, SHOW};
@@ -45,7 +45,7 @@ fn events_are_written_and_read_as_they_always_were() {
         assert_eq!(name, golden_name);
         let events = [event];
         let mut payload = Vec::new();
-        encode_record(InventoryId::house(SHOW), NOW, &events, &mut payload);
+        encode_record(MachineId::house(SHOW), NOW, &events, &mut payload);
         assert_eq!(hex(&payload), golden, "{name}");
         let decoded = decode_record(&unhex(golden), &plans).expect(name);
         assert_eq!(format!("{:?}", decoded.events), format!("{events:?}"), "{name}");
@@ -56,7 +56,7 @@ fn events_are_written_and_read_as_they_always_were() {
 #[test]
 fn every_tag_has_a_golden_line() {
     let mut header = Vec::new();
-    encode_record(InventoryId::house(SHOW), NOW, &[Event::Withdrawn { quantity: 1 }], &mut header);
+    encode_record(MachineId::house(SHOW), NOW, &[Event::Withdrawn { quantity: 1 }], &mut header);
     header.truncate(header.len() - 3);
     for tag in 0..=u8::MAX {
         let refused = decode_record(&[&header[..], &[0x91, 0xcc, tag]].concat(), &Plans(None));
@@ -111,7 +111,7 @@ fn house() -> Image {
     let ended = hold_statuses.map(|status| hold(status, None));
     let ordered = order_statuses.map(|status| hold(HoldStatus::Confirmed, Some(order(status))));
     Image {
-        id: InventoryId::house(SHOW),
+        id: MachineId::house(SHOW),
         version: 300,
         last_at: NOW,
         terms: Some(samples::terms()),
@@ -198,7 +198,7 @@ fn segment() -> Image {
         loans_taken: [(5, 300)].into(),
     };
     Image {
-        id: InventoryId::segment(SHOW, 1, 2),
+        id: MachineId::segment(SHOW, 1, 2),
         version: 0,
         last_at: NOW,
         terms: None,
@@ -219,11 +219,11 @@ fn the_page_lists_every_event_under_its_tag() {
     for (name, event) in samples::events() {
         let mut payload = Vec::new();
         let none: &[Event] = &[];
-        encode_record(InventoryId::house(SHOW), NOW, none, &mut payload);
+        encode_record(MachineId::house(SHOW), NOW, none, &mut payload);
         let event_at = payload.len();
         payload.clear();
         let shown = format!("{event:?}");
-        encode_record(InventoryId::house(SHOW), NOW, &[event], &mut payload);
+        encode_record(MachineId::house(SHOW), NOW, &[event], &mut payload);
         let variant = shown.split([' ', '(']).next().expect("a name");
         let line = format!("| {} | `{variant}` |", payload[event_at + 1]);
         assert!(page.contains(&line), "no line for {name}: {line}");

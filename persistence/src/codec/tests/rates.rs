@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use usher_engine::InventoryId;
+use usher_engine::MachineId;
 
 use super::Plans;
 use super::samples::{self, NOW, SHOW};
@@ -33,7 +33,7 @@ fn report(name: &str, bytes: usize, round: u32, mut work: impl FnMut()) {
 #[ignore = "measures; meant for release"]
 fn rates() {
     let plans = Plans(Some(samples::plan(2)));
-    let id = InventoryId::house(SHOW);
+    let id = MachineId::house(SHOW);
     let measured = ["held", "ordered", "payment started", "paid", "expired", "checked in"];
     let mut payload = Vec::new();
     for (name, event) in samples::events() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use usher_engine::{Event, Inventory, InventoryId};
+use usher_engine::{Event, Inventory, MachineId};
 
 use super::samples::{self, NOW, SHOW, Sale};
 use super::{PlanSource, Plans};
@@ -19,7 +19,7 @@ fn seen(value: &impl Debug) -> String {
 fn every_event_comes_back() {
     let plans = Plans(Some(samples::plan(2)));
     for (name, event) in samples::events() {
-        let id = InventoryId::segment(SHOW, 31, 63);
+        let id = MachineId::segment(SHOW, 31, 63);
         let mut payload = b"kept".to_vec();
         encode_record(id, NOW, std::slice::from_ref(&event), &mut payload);
         let record = payload.strip_prefix(b"kept").expect("what stood before is kept");
@@ -34,10 +34,10 @@ fn every_event_comes_back() {
 fn a_record_of_many_events_comes_back() {
     let events: Vec<Event> = samples::events().into_iter().map(|(_, event)| event).collect();
     let mut payload = Vec::new();
-    encode_record(InventoryId::STRAYS, NOW, &events, &mut payload);
+    encode_record(MachineId::STRAYS, NOW, &events, &mut payload);
     let decoded = decode_record(&payload, &Plans(Some(samples::plan(2)))).expect("a record");
     assert_eq!(seen(&decoded.events), seen(&events));
-    assert_eq!(decoded.id, InventoryId::STRAYS);
+    assert_eq!(decoded.id, MachineId::STRAYS);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use usher_engine::show::{
     ShowChange, ShowDetails, Stage, Terms,
 };
 use usher_engine::{
-    BuyerId, Cents, Currency, Decision, Event, HoldNo, Inventory, InventoryId, ShowKey, Timestamp,
+    BuyerId, Cents, Currency, Decision, Event, HoldNo, Inventory, MachineId, ShowKey, Timestamp,
 };
 
 use crate::codec::encode_record;
@@ -262,7 +262,7 @@ pub(super) struct Sale {
 }
 
 impl Sale {
-    fn new(id: InventoryId) -> Self {
+    fn new(id: MachineId) -> Self {
         Self { inventory: Inventory::vacant(id), records: Vec::new(), now: NOW }
     }
 
@@ -328,7 +328,7 @@ fn nonces(seed: u32) -> TicketNonces {
 
 /// A house that sold seats for a while: holds, orders and payments in every state.
 pub(super) fn house() -> Sale {
-    let mut sale = Sale::new(InventoryId::house(SHOW));
+    let mut sale = Sale::new(MachineId::house(SHOW));
     let open_terms = Terms { paused_by_operator: false, ..terms() };
     let show = NewShow {
         details: details(),
@@ -407,7 +407,7 @@ fn buy(sale: &mut Sale, number: u32, no: HoldNo) {
 
 /// A stock segment that sold, lent and borrowed.
 pub(super) fn segment() -> Sale {
-    let mut sale = Sale::new(InventoryId::segment(SHOW, 0, 2));
+    let mut sale = Sale::new(MachineId::segment(SHOW, 0, 2));
     let told = SegmentTerms {
         pool: 0,
         segment: 2,
@@ -438,7 +438,7 @@ pub(super) fn segment() -> Sale {
 
 /// A house in which 20 seats a row are sold in pairs, for sizes and speed.
 pub(super) fn sold_out(rows: u32) -> Sale {
-    let mut sale = Sale::new(InventoryId::house(SHOW));
+    let mut sale = Sale::new(MachineId::house(SHOW));
     let open_terms = Terms { paused_by_operator: false, ..terms() };
     let show =
         NewShow { details: details(), terms: open_terms, plan: Some(plan(rows)), pools: vec![] };

@@ -1,12 +1,14 @@
-//! Everything that can be asked of an inventory. Exhaustive: there is no other way to change one.
+//! Everything that can be asked of a machine. Exhaustive: there is no other way to change one.
 
+use crate::accounts::AccountsCommand;
 use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::limits::UNITS_PER_HOLD_MAX;
 use crate::plan::{CategoryIx, SeatIx, SectionIx};
+use crate::room::RoomCommand;
 use crate::show::{NewShow, OnSale, SaleMove, SegmentTerms, ShowChange};
 use crate::time::Timestamp;
 
-/// One request to one inventory.
+/// One request to one machine: to an inventory, but for the last two.
 #[derive(Debug, Clone)]
 pub enum Command {
     // Buyers, and box offices for them.
@@ -111,6 +113,12 @@ pub enum Command {
         /// Its number between these two.
         number: u32,
     },
+
+    // Other machines.
+    /// Something about who waits.
+    Room(RoomCommand),
+    /// Something about who people are.
+    Accounts(Box<AccountsCommand>),
 }
 
 /// What a buyer wants to hold.

@@ -3,7 +3,7 @@
 use smallvec::smallvec;
 
 use crate::event::{Event, Events};
-use crate::id::{HoldNo, PaymentRef};
+use crate::id::{AccountNo, HoldNo, PaymentRef, PlaceNo};
 use crate::money::Cents;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -52,6 +52,10 @@ pub enum Subject {
     Payment(HoldNo, usize),
     /// A ticket of an order that was let in.
     Ticket(HoldNo, u8),
+    /// A place in a waiting room.
+    Place(PlaceNo),
+    /// An account.
+    Account(AccountNo),
     /// The show itself, or nothing in particular.
     Show,
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::accounts::AccountsEvent;
 use crate::command::KeyUse;
 use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::inventory::{Claim, RefundCause};
 use crate::money::Cents;
 use crate::plan::SeatPlan;
+use crate::room::RoomEvent;
 use crate::show::{
     NewPool, OnSale, SaleMove, Scheduled, SegmentTerms, ShowChange, ShowDetails, Terms,
 };
@@ -20,7 +22,7 @@ use crate::time::Timestamp;
 /// What one command leads to. Mostly it is a single event, which needs no allocation of its own.
 pub type Events = SmallVec<[Event; 1]>;
 
-/// One fact about one inventory. What is large and rare is in boxes, since every event is moved
+/// One fact about one machine: about an inventory, but for the last two. What is large and rare is in boxes, since every event is moved
 /// about as if it were the largest.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -211,4 +213,8 @@ pub enum Event {
         /// How many.
         quantity: u32,
     },
+    /// Something happened in a waiting room.
+    Room(RoomEvent),
+    /// Something happened to an account.
+    Accounts(Box<AccountsEvent>),
 }

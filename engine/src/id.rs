@@ -13,6 +13,26 @@ pub const POOLS_MAX: u16 = 32;
 /// Stock segments that one pool may be split into.
 pub const SEGMENTS_MAX: u16 = 64;
 
+/// Parts that all accounts are spread over by the hash of their login.
+pub const ACCOUNT_BUCKETS: u16 = 4_096;
+
+/// The slot of a show's waiting room, far behind those of all segments.
+const ROOM_SLOT: u16 = u16::MAX - 1;
+
+/// The slot of accounts, which belong to no show.
+const ACCOUNTS_SLOT: u16 = u16::MAX - 2;
+
+/// What a machine is about: see [`crate::machine`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineKind {
+    /// Sells.
+    Inventory,
+    /// Lets people wait.
+    Room,
+    /// Knows people.
+    Accounts,
+}
+
 /// A show, derived from its public id by hashing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShowKey(pub u64);
@@ -21,13 +41,14 @@ pub struct ShowKey(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionId(pub u16);
 
-/// One state machine: slot 0 is the show's *house* (its record and its seats), every later slot is
-/// one segment of one stock pool.
+/// The address of one state machine. Of a show, slot 0 is its *house* (its record and its seats), later
+/// slots are the segments of its stock pools, and one is its waiting room. Accounts belong to no
+/// show: there the number of the bucket stands in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineId {
-    /// The show that this inventory belongs to.
+    /// The show that this machine belongs to, or the bucket of accounts.
     pub show: ShowKey,
-    /// 0 for the house, `1 + pool * SEGMENTS_MAX + segment` for a stock segment.
+    /// 0 for the house, `1 + pool * SEGMENTS_MAX + segment` for a stock segment, or one of the last.
     pub slot: u16,
 }
 
@@ -39,6 +60,29 @@ impl MachineId {
     #[must_use]
     pub const fn house(show: ShowKey) -> Self {
         Self { show, slot: 0 }
+    }
+
+    /// The waiting room of a show.
+    #[must_use]
+    pub const fn room(show: ShowKey) -> Self {
+        Self { show, slot: ROOM_SLOT }
+    }
+
+    /// One of [`ACCOUNT_BUCKETS`] parts of all accounts.
+    #[must_use]
+    pub fn accounts(bucket: u16) -> Self {
+        assert!(bucket < ACCOUNT_BUCKETS, "bucket {bucket}");
+        Self { show: ShowKey(bucket as u64), slot: ACCOUNTS_SLOT }
+    }
+
+    /// What kind of machine lives here.
+    #[must_use]
+    pub const fn kind(self) -> MachineKind {
+        match self.slot {
+            ROOM_SLOT => MachineKind::Room,
+            ACCOUNTS_SLOT => MachineKind::Accounts,
+            _ => MachineKind::Inventory,
+        }
     }
 
     /// Segment `segment` of pool `pool`, both counted from 0.
@@ -62,7 +106,7 @@ impl MachineId {
         (pool < POOLS_MAX).then_some((pool, segment))
     }
 
-    /// The partition that owns this inventory.
+    /// The partition that owns this machine.
     ///
     /// The finaliser of splitmix64 (Steele, Lea, Flood 2014) spreads the slots of one show, so that
     /// its stock segments sell on different shards.
@@ -79,6 +123,14 @@ impl MachineId {
 /// the number: an order is a hold that went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldNo(pub u32);
+
+/// A place in a waiting room, counted from 0 in the order of joining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaceNo(pub u32);
+
+/// An account within its bucket, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountNo(pub u32);
 
 /// A buyer: 128 bits of a cryptographic hash of the public user id, so that the id itself never
 /// reaches the journal.

@@ -6,6 +6,7 @@
 //!                       apply(&mut inventory) ◄── events ──► journal
 //! ```
 //!
+//! A *machine* is a state machine with one owner: an inventory, a waiting room, or some accounts.
 //! An *inventory* is all seats of a show, or one segment of a stock pool. Everything that must
 //! change together lives in one [`Inventory`] value with one owner, so a hold is one function call.
 //!
@@ -13,6 +14,7 @@
 //! knows neither HTTP nor any serialisation format. `now`, ids and nonces are arguments. `execute`
 //! decides without mutating; `apply` mutates and cannot fail; live work and replay share `apply`.
 
+pub mod accounts;
 pub mod command;
 pub mod decision;
 pub mod event;
@@ -20,10 +22,12 @@ pub mod hash;
 pub mod id;
 pub mod inventory;
 pub mod limits;
+pub mod machine;
 pub mod money;
 pub mod plan;
 pub mod planted;
 pub mod refusal;
+pub mod room;
 pub mod seats;
 pub mod show;
 pub mod stock;
@@ -33,8 +37,9 @@ pub mod wheel;
 pub use command::Command;
 pub use decision::{Decision, Effect, Outcome, Subject};
 pub use event::Event;
-pub use id::{BuyerId, HoldNo, MachineId, PartitionId, ShowKey};
+pub use id::{AccountNo, BuyerId, HoldNo, MachineId, PartitionId, PlaceNo, ShowKey};
 pub use inventory::Inventory;
+pub use machine::{Machine, MachineImage};
 pub use money::{Cents, Currency};
 pub use refusal::Refusal;
 pub use time::Timestamp;

@@ -121,6 +121,9 @@ pub enum Refusal {
     /// Too many batches wait to go on sale.
     #[error("too many batches are scheduled")]
     ScheduleFull,
+    /// The login belongs to an account already.
+    #[error("an account with this login exists")]
+    LoginTaken,
 }
 
 impl Refusal {
@@ -158,6 +161,7 @@ impl Refusal {
             Self::TicketRevoked { .. } => 27,
             Self::IllegalSaleMove => 28,
             Self::ScheduleFull => 29,
+            Self::LoginTaken => 30,
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn gauge_runtime(app: &App) {
         let shard = [("shard", figures.shard.to_string())];
         metrics::gauge!("usher_shard_lane_depth", &shard).set(figures.depth as f64);
         metrics::gauge!("usher_shard_partitions", &shard).set(figures.partitions as f64);
-        metrics::gauge!("usher_shard_inventories", &shard).set(figures.inventories as f64);
+        metrics::gauge!("usher_shard_machines", &shard).set(figures.machines as f64);
         metrics::counter!("usher_shard_requests_total", &shard).absolute(figures.requests);
         metrics::counter!("usher_shard_records_total", &shard).absolute(figures.records);
         metrics::counter!("usher_shard_turns_total", &shard).absolute(figures.turns);
@@ -139,7 +139,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("usher_http_streams", "Event streams that are open"),
     ("usher_shard_lane_depth", "Requests that wait in front of a shard"),
     ("usher_shard_partitions", "Partitions that a shard owns"),
-    ("usher_shard_inventories", "Inventories that a shard owns"),
+    ("usher_shard_machines", "Machines that a shard owns"),
     (
         "usher_shard_quarantined_commands",
         "Commands that a shard refuses since they made it panic twice",

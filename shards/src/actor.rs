@@ -164,7 +164,7 @@ impl ShardActor {
         }
         self.stats.turns.fetch_add(1, Ordering::Relaxed);
         self.stats.partitions.store(self.core.partition_count(), Ordering::Relaxed);
-        self.stats.inventories.store(self.core.inventory_count(), Ordering::Relaxed);
+        self.stats.machines.store(self.core.machine_count(), Ordering::Relaxed);
     }
 
     fn has_more(&self) -> bool {
@@ -243,7 +243,7 @@ impl ShardActor {
         self.stats.rebuild_us.store(took.as_micros() as u64, Ordering::Relaxed);
         tracing::info!(
             shard = self.index,
-            inventories = figures.inventories,
+            machines = figures.machines,
             records = figures.records,
             took_ms = took.as_millis() as u64,
             "rebuilt"

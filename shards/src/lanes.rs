@@ -141,9 +141,12 @@ fn lane_of(request: &Request) -> Lane {
         | Command::PaymentMessage(_)
         | Command::RefundMade { .. }
         | Command::CheckIn(_) => Lane::Money,
-        Command::Hold(_) | Command::Release { .. } | Command::Order(_) | Command::Cancel { .. } => {
-            Lane::Buyers
-        }
+        Command::Hold(_)
+        | Command::Release { .. }
+        | Command::Order(_)
+        | Command::Cancel { .. }
+        | Command::Room(_)
+        | Command::Accounts(_) => Lane::Buyers,
         Command::CreateShow(_)
         | Command::ChangeShow(_)
         | Command::MoveSale(_)

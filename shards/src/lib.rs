@@ -30,7 +30,7 @@ pub mod writer;
 pub use core::{RefundOrder, Suspect};
 pub use keeper::{CompactError, Compactor, KeeperConfig};
 pub use lanes::LaneSizes;
-pub use message::{Answer, CallError, Counted, Unavailable};
+pub use message::{Answer, CallError, Counted, Found, Unavailable};
 pub use replica::{HistoryFilter, HistoryRecord, Replica, ReplicaError, ReplicaHandle};
 pub use router::{Router, ShardFigures};
 pub use runtime::{OnFatal, Runtime, RuntimeConfig, Storage};

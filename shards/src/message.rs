@@ -1,16 +1,18 @@
 //! What crosses the border of a shard: requests in, answers out.
 
 use tokio::sync::oneshot;
+use usher_engine::accounts::Account;
 use usher_engine::inventory::{Audit, Hold};
+use usher_engine::room::Place;
 use usher_engine::{Command, HoldNo, MachineId, PartitionId, Refusal, Subject};
 
 use crate::core::Partition;
 
-/// One request on its way to the owner of an inventory.
+/// One request on its way to the owner of a machine.
 #[derive(Debug)]
 pub struct Envelope {
     /// Who should answer.
-    pub inventory: MachineId,
+    pub machine: MachineId,
     /// What is asked.
     pub request: Request,
     /// Where the answer goes; `None` where nobody waits for one.
@@ -82,19 +84,43 @@ pub enum Reply {
     Unavailable(Unavailable),
 }
 
-/// How something stands, as of `version` of its inventory.
+/// How something stands, as of `version` of its machine.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Who answers.
-    pub inventory: MachineId,
+    pub machine: MachineId,
     /// What it is about.
     pub subject: Subject,
     /// Whether this repeats an earlier answer.
     pub replayed: bool,
-    /// Version of the inventory that this belongs to.
+    /// Version of the machine that this belongs to.
     pub version: u64,
-    /// The hold concerned, with its order, payments and tickets.
-    pub hold: Option<Hold>,
+    /// How the subject stands.
+    pub found: Found,
+}
+
+/// How the subject of an answer stands.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Nothing in particular.
+    Nothing,
+    /// A hold, with its order, payments and tickets.
+    Hold(Hold),
+    /// A place in a waiting room.
+    Place(Place),
+    /// An account.
+    Account(Box<Account>),
+}
+
+impl Answer {
+    /// The hold concerned, if there is one.
+    #[must_use]
+    pub fn hold(&self) -> Option<&Hold> {
+        match &self.found {
+            Found::Hold(hold) => Some(hold),
+            Found::Nothing | Found::Place(_) | Found::Account(_) => None,
+        }
+    }
 }
 
 /// A count of everything in one inventory, taken by its owner.

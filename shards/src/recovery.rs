@@ -9,7 +9,7 @@ use std::time::Instant;
 use usher_engine::inventory::image::ImageError;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::planted::planted;
-use usher_engine::{Inventory, MachineId, PartitionId, Timestamp};
+use usher_engine::{Inventory, Machine, MachineId, PartitionId, Timestamp};
 use usher_persistence::codec::{CodecError, PlanSource, decode_image, decode_record, encode_image};
 use usher_persistence::{
     Covers, JournalError, JournalReader, Record, Section, SnapshotError, SnapshotInfo,
@@ -128,7 +128,7 @@ impl State {
         let (records, bytes) = self.catch_up(reader, &plans, |_, _| {})?;
         figures.records = records;
         figures.bytes = bytes;
-        figures.inventories = self.partitions.values().map(|p| p.inventories.len()).sum();
+        figures.machines = self.partitions.values().map(|p| p.machines.len()).sum();
         figures.took = begun.elapsed();
         Ok((self, figures))
     }
@@ -167,16 +167,16 @@ impl State {
             let image = image.ok_or(RecoveryError::SectionLength { partition })?;
             let image = decode_image(image, plans)
                 .map_err(|source| RecoveryError::Section { partition, source })?;
-            let inventory = Inventory::from_image(image)
+            let machine = Machine::from_image(image)
                 .map_err(|source| RecoveryError::Image { partition, source })?;
-            self.last_at = self.last_at.max(inventory.last_at());
-            loaded.inventories.insert(inventory.id(), inventory);
+            self.last_at = self.last_at.max(machine.last_at());
+            loaded.machines.insert(machine.id(), machine);
         }
         self.partitions.insert(loaded.id, loaded);
         Ok(())
     }
 
-    /// Applies every durable record after what is here. `after` sees each inventory once its record
+    /// Applies every durable record after what is here. `after` sees each machine once its record
     /// was applied. Returns records and payload bytes.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl State {
         &mut self,
         reader: &dyn JournalReader,
         plans: &dyn PlanSource,
-        mut after: impl FnMut(&Inventory, &[usher_engine::Event]),
+        mut after: impl FnMut(&Machine, &[usher_engine::Event]),
     ) -> Result<(u64, u64), RecoveryError> {
         let (mut records, mut bytes, mut failed) = (0, 0, None);
         let is_late = planted("replay-starts-one-late") && self.covers.seq > 0;
@@ -209,7 +209,7 @@ impl State {
         &mut self,
         record: &Record<'_>,
         plans: &dyn PlanSource,
-        after: &mut impl FnMut(&Inventory, &[usher_engine::Event]),
+        after: &mut impl FnMut(&Machine, &[usher_engine::Event]),
     ) -> Result<(), RecoveryError> {
         let partition = PartitionId(record.partition);
         if !self.wants(partition) {
@@ -220,12 +220,14 @@ impl State {
             RecoveryError::Record { seq: record.seq, partition: record.partition, source }
         })?;
         let owned = self.partitions.entry(partition).or_insert_with(|| Partition::new(partition));
-        let inventory =
-            owned.inventories.entry(decoded.id).or_insert_with(|| Inventory::vacant(decoded.id));
-        inventory.apply(&decoded.events, decoded.at);
+        let machine =
+            owned.machines.entry(decoded.id).or_insert_with(|| Machine::vacant(decoded.id));
+        machine.apply(&decoded.events, decoded.at);
         // Views of recovered inventories are published whole.
-        inventory.drain_changes(|_, _| {});
-        after(inventory, &decoded.events);
+        if let Machine::Inventory(inventory) = machine {
+            inventory.drain_changes(|_, _| {});
+        }
+        after(machine, &decoded.events);
         owned.seq = record.partition_seq;
         self.covers = Covers { seq: record.seq, checksum: record.checksum };
         self.last_at = self.last_at.max(decoded.at);
@@ -238,7 +240,7 @@ impl State {
 
     /// Publishes every inventory whole, for readers that begin now.
     pub fn publish(&self, directory: &Arc<Directory>) {
-        let all = || self.partitions.values().flat_map(|p| p.inventories.values());
+        let all = || self.partitions.values().flat_map(Partition::inventories);
         // Houses first, since segments are published inside their show's view.
         for is_house in [true, false] {
             all()
@@ -256,9 +258,9 @@ impl State {
         let (mut image, mut section) = (Vec::new(), Vec::new());
         for partition in self.partitions.values() {
             section.clear();
-            for inventory in partition.inventories.values() {
+            for machine in partition.machines.values() {
                 image.clear();
-                encode_image(&inventory.image(), &mut image);
+                encode_image(&machine.image(), &mut image);
                 add_image(&image, &mut section);
             }
             writer.section(partition.id.0, partition.seq, &section)?;
@@ -269,7 +271,7 @@ impl State {
     /// One inventory.
     #[must_use]
     pub fn inventory(&self, id: MachineId) -> Option<&Inventory> {
-        self.partitions.get(&id.partition())?.inventories.get(&id)
+        self.partitions.get(&id.partition())?.machines.get(&id)?.as_inventory()
     }
 }
 

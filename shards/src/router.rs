@@ -45,8 +45,8 @@ pub struct ShardFigures {
     pub shard: usize,
     /// Partitions that it owns.
     pub partitions: usize,
-    /// Inventories that it owns.
-    pub inventories: usize,
+    /// Machines that it owns.
+    pub machines: usize,
     /// Requests that wait.
     pub depth: usize,
     /// Requests worked off since the start.
@@ -193,7 +193,7 @@ impl Router {
         let figures = stats.map(|(shard, (stats, lanes))| ShardFigures {
             shard,
             partitions: stats.partitions.load(Ordering::Relaxed),
-            inventories: stats.inventories.load(Ordering::Relaxed),
+            machines: stats.machines.load(Ordering::Relaxed),
             depth: lanes.depth(),
             requests: stats.requests.load(Ordering::Relaxed),
             records: stats.records.load(Ordering::Relaxed),
@@ -245,7 +245,7 @@ impl Router {
 
     async fn ask(&self, id: MachineId, request: Request) -> Result<Reply, CallError> {
         let (reply, answer) = oneshot::channel();
-        let envelope = Envelope { inventory: id, request, reply: Some(reply) };
+        let envelope = Envelope { machine: id, request, reply: Some(reply) };
         let owner = self.owner(id.partition());
         self.0.lanes[owner].offer(envelope).map_err(CallError::Unavailable)?;
         match tokio::time::timeout(self.0.call_timeout, answer).await {

@@ -14,8 +14,8 @@ use crate::core::Suspect;
 pub struct ShardStats {
     /// Partitions owned.
     pub partitions: AtomicUsize,
-    /// Inventories owned.
-    pub inventories: AtomicUsize,
+    /// Machines owned.
+    pub machines: AtomicUsize,
     /// Requests worked off.
     pub requests: AtomicU64,
     /// Records made.
@@ -133,8 +133,8 @@ pub struct RecoveryFigures {
     pub records: u64,
     /// Payload bytes replayed.
     pub bytes: u64,
-    /// Inventories there are.
-    pub inventories: usize,
+    /// Machines there are.
+    pub machines: usize,
     /// How long it took.
     pub took: Duration,
     /// How long the process was down, as far as the journal knows; given back to live holds.

@@ -122,6 +122,7 @@ impl Inventory {
                 self.segment_mut().settle(*borrower, *number);
             }
             Event::Withdrawn { quantity } => self.segment_mut().withdraw(*quantity),
+            Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
         }
     }
 

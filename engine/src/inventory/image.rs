@@ -76,6 +76,12 @@ pub enum ImageError {
     /// A number that was never given out.
     #[error("hold {} has a number that was never given out", .0.0)]
     UnknownNumber(HoldNo),
+    /// Of a waiting room.
+    #[error("in the waiting room {0}")]
+    BadRoom(&'static str),
+    /// Of accounts.
+    #[error("there are {0}")]
+    BadAccounts(&'static str),
     /// A claim that does not fit the goods.
     #[error("hold {} claims what is not sold here", .0.0)]
     WrongKind(HoldNo),

@@ -130,6 +130,7 @@ impl Inventory {
             Command::PaymentMessage(message) => self.payment_message(message, now),
             Command::RefundMade { order, reference } => self.refund_made(*order, reference),
             Command::SetTerms(terms) => self.set_terms(terms),
+            Command::Room(_) | Command::Accounts(_) => Decision::refuse(Refusal::WrongKind),
             _ => match &self.terms {
                 Some(terms) => self.execute_known(command, terms, now),
                 None => Decision::refuse(Refusal::UnknownShow),
@@ -164,7 +165,9 @@ impl Inventory {
             Command::CreateShow(_)
             | Command::PaymentMessage(_)
             | Command::RefundMade { .. }
-            | Command::SetTerms(_) => unreachable!("handled before"),
+            | Command::SetTerms(_)
+            | Command::Room(_)
+            | Command::Accounts(_) => unreachable!("handled before"),
         }
     }
 

@@ -39,6 +39,7 @@ fn the_numbers_of_refusals_are_stable() {
         (27, Refusal::TicketRevoked { refunded: false }),
         (28, Refusal::IllegalSaleMove),
         (29, Refusal::ScheduleFull),
+        (30, Refusal::LoginTaken),
     ];
     for (place, (number, refusal)) in (1..).zip(&table) {
         assert_eq!(refusal.number(), *number, "{refusal:?}");

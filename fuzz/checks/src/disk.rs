@@ -6,7 +6,7 @@
 use crate::parts::Parts;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
-use usher_engine::Inventory;
+use usher_engine::Machine;
 use usher_engine::plan::{PlanId, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_persistence::codec::{
     CodecError, PlanSource, decode_header, decode_image, decode_record, encode_image, encode_record,
@@ -139,7 +139,7 @@ fn all_admitted(bytes: &[u8], records: &[Pending<'_>]) -> Option<Chain> {
     rest.is_empty().then_some(chain)
 }
 
-/// An inventory's image: one that contradicts itself is refused, and what is restored from another
+/// A machine's image: one that contradicts itself is refused, and what is restored from another
 /// has the same image.
 pub fn image(bytes: &[u8]) {
     let read = match decode_image(bytes, &OnePlan) {
@@ -150,11 +150,11 @@ pub fn image(bytes: &[u8]) {
     encode_image(&read, &mut written);
     let again = decode_image(&written, &OnePlan).expect("what was written can be read");
     assert_eq!(read, again, "an image changed on its way");
-    match Inventory::from_image(read) {
-        Ok(inventory) => {
-            let restored = inventory.image();
-            let again = Inventory::from_image(restored.clone()).expect("an image of an inventory");
-            assert_eq!(restored, again.image(), "an inventory changed on its way");
+    match Machine::from_image(read) {
+        Ok(machine) => {
+            let restored = machine.image();
+            let again = Machine::from_image(restored.clone()).expect("an image of a machine");
+            assert_eq!(restored, again.image(), "a machine changed on its way");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -65,7 +65,7 @@ pub(super) async fn hear(
         stock_settled: false,
     });
     let answer = app.router.execute(inventory, command).await?;
-    let order = answer.hold.as_ref().and_then(|hold| hold.order.as_deref());
+    let order = answer.hold().and_then(|hold| hold.order.as_deref());
     let became = match order {
         Some(order) => result(&told, &reference, order),
         None => stray_result(&told),

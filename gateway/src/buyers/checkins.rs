@@ -135,7 +135,7 @@ fn describe(app: &App, route: &TicketRoute, answer: &Answer) -> Result<CheckinAn
     let holding = Holding::of(&app.ids, &view, answer);
     let place = holding.map(|holding| holding.admission(usize::from(route.index)));
     let (seat_id, stock) = place.unwrap_or_default();
-    let order = answer.hold.as_ref().and_then(|hold| hold.order.as_deref());
+    let order = answer.hold().and_then(|hold| hold.order.as_deref());
     let ticket = order.and_then(|order| order.tickets.get(usize::from(route.index)));
     let scan = ticket.and_then(|ticket| ticket.scan.as_deref());
     Ok(CheckinAnswer {

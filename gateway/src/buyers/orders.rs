@@ -48,7 +48,7 @@ pub(super) async fn place(
     checks::contact(&asked.contact, "/contact")?;
     let HoldRoute { inventory, number } = holds::parse(&app, &asked.hold_id, "/holdId")?;
     let held = app.router.read(inventory, number).await?;
-    if held.hold.is_none_or(|hold| hold.buyer != buyer) {
+    if held.hold().is_none_or(|hold| hold.buyer != buyer) {
         return Err(Refusal::NotYours.into());
     }
     let contact = contacts::seal(&app, buyer, &asked.contact).await?;

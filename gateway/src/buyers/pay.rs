@@ -51,7 +51,7 @@ pub(super) async fn start(
     let answer = app.router.execute(inventory, command).await.map_err(orders::about_order)?;
     let view = lookup::show_of(&app, inventory)?;
     let order = orders::describe(&app, &view, &answer)?;
-    let payment = match (answer.subject, &answer.hold) {
+    let payment = match (answer.subject, answer.hold()) {
         (Subject::Payment(_, place), Some(hold)) => {
             hold.order.as_ref().and_then(|order| order.payments.get(place))
         }

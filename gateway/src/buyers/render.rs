@@ -32,10 +32,10 @@ impl<'a> Holding<'a> {
             | Subject::Order(no)
             | Subject::Payment(no, _)
             | Subject::Ticket(no, _) => no,
-            Subject::Show => return None,
+            Subject::Place(_) | Subject::Account(_) | Subject::Show => return None,
         };
-        let hold = answer.hold.as_ref()?;
-        Some(Self::new(ids, view, answer.inventory, number, hold, answer.version))
+        let hold = answer.hold()?;
+        Some(Self::new(ids, view, answer.machine, number, hold, answer.version))
     }
 
     /// A hold of an inventory as of its version.

@@ -86,7 +86,7 @@ async fn find(app: &App, code: &str) -> Result<Ticket, ApiError> {
     let TicketRoute { order: owner, index, nonce } = route;
     let answer = app.router.read(owner.inventory, owner.number).await.map_err(about_ticket)?;
     let view = lookup::show_of(app, owner.inventory)?;
-    let order = answer.hold.as_ref().and_then(|hold| hold.order.as_deref());
+    let order = answer.hold().and_then(|hold| hold.order.as_deref());
     let (Some(order), Some(holding)) = (order, Holding::of(&app.ids, &view, &answer)) else {
         return Err(unknown());
     };

@@ -107,6 +107,8 @@ codes! {
         "This order has had as many payment attempts as an order may have. Make a new one.";
     ScheduleFull 409 "SCHEDULE_FULL" "Too many batches are scheduled"
         "This show has as many batches waiting to go on sale as a show may have.";
+    LoginTaken 409 "LOGIN_TAKEN" "An account with this login exists"
+        "Log in, or have the password reset.";
     HoldExpired 410 "HOLD_EXPIRED" "The hold has expired"
         "The hold's time is over and its seats are free again. Make a new one.";
     OrderExpired 410 "ORDER_EXPIRED" "The time to pay is over"

@@ -149,7 +149,8 @@ fn refused(refusal: &Refusal, plan: Option<&SeatPlan>) -> ApiError {
         | Refusal::BadShow(_)
         | Refusal::CapacityInUse
         | Refusal::IllegalSaleMove
-        | Refusal::ScheduleFull => error,
+        | Refusal::ScheduleFull
+        | Refusal::LoginTaken => error,
     }
 }
 
@@ -184,6 +185,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::BadShow(_) => Code::BadShow,
         Refusal::CapacityInUse => Code::CapacityInUse,
         Refusal::ScheduleFull => Code::ScheduleFull,
+        Refusal::LoginTaken => Code::LoginTaken,
     }
 }
 

@@ -68,7 +68,7 @@ fn status(app: &App, figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardS
     ShardStatus {
         shard: count(figures.shard),
         partitions: count(figures.partitions),
-        inventories: count(figures.inventories),
+        machines: count(figures.machines),
         shows: count(shows.len()),
         depth: figures.depth as u64,
         requests: figures.requests,

@@ -96,6 +96,8 @@ impl<'a> Teller<'a> {
             | Event::Received { .. }
             | Event::LoanSettled { .. }
             | Event::Withdrawn { .. } => vec![self.tell_of_stock(event)],
+            // Of other machines than inventories, which a show's history is not about.
+            Event::Room(_) | Event::Accounts(_) => Vec::new(),
         }
     }
 

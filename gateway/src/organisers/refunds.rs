@@ -44,7 +44,7 @@ pub(super) async fn refund(
         other => other.into(),
     })?;
     let view = lookup::show_of(&app, inventory)?;
-    let hold = answer.hold.ok_or_else(unknown)?;
+    let hold = answer.hold().ok_or_else(unknown)?;
     let order = hold.order.as_deref().ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(RefundAnswer {
         order_id: order_id.into_inner(),

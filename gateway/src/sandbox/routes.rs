@@ -81,7 +81,7 @@ async fn end(
         Err(CallError::Refused(_)) => return Err(unknown()),
         Err(error) => return Err(error.into()),
     };
-    let hold = answer.hold.ok_or_else(unknown)?;
+    let hold = answer.hold().ok_or_else(unknown)?;
     let order = hold.order.as_deref().ok_or_else(unknown)?;
     let payment = order.payment(payment_id).ok_or_else(unknown)?;
     let payment = NewPayment {

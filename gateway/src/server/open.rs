@@ -169,7 +169,7 @@ fn log_recovery(runtime: &Runtime) {
         snapshot_sequence = figures.snapshot_seq,
         records = figures.records,
         bytes = figures.bytes,
-        inventories = figures.inventories,
+        machines = figures.machines,
         seconds = figures.took.as_secs_f64(),
         given_back_ms = figures.given_back_ms,
         "recovered"

@@ -47,7 +47,7 @@ fn shards_and_shows_are_where_they_are_said_to_be() {
     let all = shards["shards"].as_array().expect("shards");
     let sum =
         |field: &str| all.iter().map(|shard| shard[field].as_u64().expect("a count")).sum::<u64>();
-    assert_eq!((all.len(), sum("partitions"), sum("inventories")), (2, 4_096, 5));
+    assert_eq!((all.len(), sum("partitions"), sum("machines")), (2, 4_096, 5));
     assert!(sum("records") > 5 && shards["journal"]["batches"].as_u64() > Some(0), "{shards}");
     assert!(shards["journal"]["batchSeconds"]["p50"].as_f64() > Some(0.0), "{shards}");
     assert!(shards["snapshotAgeSeconds"].is_null());

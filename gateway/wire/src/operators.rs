@@ -35,8 +35,8 @@ pub struct ShardStatus {
     pub shard: u32,
     /// How many partitions it owns.
     pub partitions: u32,
-    /// How many inventories are in its memory.
-    pub inventories: u32,
+    /// How many machines are in its memory: inventories, waiting rooms, parts of all accounts.
+    pub machines: u32,
     /// How many shows have inventories here.
     pub shows: u32,
     /// What waits in its lanes.

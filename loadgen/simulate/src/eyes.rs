@@ -63,10 +63,12 @@ pub(crate) fn told(reply: &Reply) -> Told {
                 | usher_engine::Subject::Order(no)
                 | usher_engine::Subject::Payment(no, _)
                 | usher_engine::Subject::Ticket(no, _) => Some(no),
-                usher_engine::Subject::Show => None,
+                usher_engine::Subject::Place(_)
+                | usher_engine::Subject::Account(_)
+                | usher_engine::Subject::Show => None,
             };
-            let hold = no.zip(answer.hold.as_ref());
-            let hold = hold.map(|(no, hold)| seen_hold(answer.inventory.slot, no, hold));
+            let hold = no.zip(answer.hold());
+            let hold = hold.map(|(no, hold)| seen_hold(answer.machine.slot, no, hold));
             Told::Done { hold, replayed: answer.replayed }
         }
         Reply::Refused(refusal) => {

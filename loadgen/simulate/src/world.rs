@@ -133,7 +133,7 @@ impl World {
     ) -> oneshot::Receiver<Reply> {
         let (reply, answer) = oneshot::channel();
         let owner = self.around.routes.owner(inventory.partition());
-        self.inboxes[owner].push_back(Envelope { inventory, request, reply: Some(reply) });
+        self.inboxes[owner].push_back(Envelope { machine: inventory, request, reply: Some(reply) });
         answer
     }
 

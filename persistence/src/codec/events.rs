@@ -5,8 +5,10 @@
 //! tag. A change to the fields of what is here already is a new payload version: see
 //! `docs/JOURNAL_FORMAT.md`.
 
+use usher_engine::accounts::AccountsEvent;
 use usher_engine::command::KeyUse;
 use usher_engine::inventory::{Claim, RefundCause};
+use usher_engine::room::RoomEvent;
 use usher_engine::show::{
     NewPool, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
     ShowChange, ShowDetails, Stage, Terms,
@@ -45,6 +47,16 @@ tagged! {
         24 = Received { donor, number, quantity },
         25 = LoanSettled { borrower, number },
         26 = Withdrawn { quantity },
+        27 = Room(event),
+        28 = Accounts(event),
+    }
+
+    RoomEvent {
+        1 = Joined { entry },
+    }
+
+    AccountsEvent {
+        1 = Registered { login, password },
     }
 
     Claim {

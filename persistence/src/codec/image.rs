@@ -1,9 +1,12 @@
-//! Where the parts of an inventory's image have their places: see `events` for the rules.
+//! Where the parts of a machine's image have their places: see `events` for the rules.
 
+use usher_engine::MachineImage;
+use usher_engine::accounts::{Account, AccountsImage};
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
     Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
 };
+use usher_engine::room::{Place, RoomImage};
 use usher_engine::show::{Pool, ShowRecord};
 use usher_engine::stock::Segment;
 
@@ -15,6 +18,14 @@ row! {
     Image {
         id, version, last_at, terms, show, goods, next_hold, holds, keys, ended, strays,
     }
+
+    RoomImage { id, version, last_at, places }
+
+    Place { entry }
+
+    AccountsImage { id, version, last_at, accounts }
+
+    Account { login, password }
 
     ShowRecord { details, pools, terms_version, schedule, batched }
 
@@ -41,6 +52,12 @@ row! {
 }
 
 tagged! {
+    MachineImage {
+        1 = Inventory(image),
+        2 = Room(image),
+        3 = Accounts(image),
+    }
+
     GoodsImage {
         1 = Nothing,
         2 = Seats { plan, blocked },

@@ -5,13 +5,13 @@
 //!                   │ version │ [show, slot, at, event count] │ [tag,…] │ [tag,…] │ …
 //!                   └─────────┴───────────────────────────────┴─────────┴─────────┴──
 //!  image payload    ┌─────────┬──────────────────────────────────────────┐
-//!                   │ version │ [id, record version, …, holds, …]        │
+//!                   │ version │ [kind, [id, record version, …]]          │
 //!                   └─────────┴──────────────────────────────────────────┘
 //! ```
 //!
 //! The engine knows no format and the format knows no serde names: structs are arrays, variants
 //! have numbers, and both are written down in the tables of `events` and `image`, nowhere else.
-//! The header stands apart from the events, so a reader that looks for one inventory does not
+//! The header stands apart from the events, so a reader that looks for one machine does not
 //! decode the others. Integrity is not judged here: `frame` has done so before.
 //!
 //! What always holds: a version or a tag that is not known is refused, never guessed; all bytes
@@ -28,9 +28,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use usher_engine::inventory::image::Image;
 use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::{Event, MachineId, ShowKey, Timestamp};
+use usher_engine::{Event, MachineId, MachineImage, ShowKey, Timestamp};
 
 use layout::OnDisk;
 use pack::Source;
@@ -53,7 +52,7 @@ pub trait PlanSource {
 /// One command's events, as they were decided.
 #[derive(Debug, Clone)]
 pub struct DecodedRecord {
-    /// The inventory that they belong to.
+    /// The machine that they belong to.
     pub id: MachineId,
     /// When they were decided.
     pub at: Timestamp,
@@ -150,7 +149,7 @@ pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedReco
     Ok(DecodedRecord { id: header.id(), at: header.at, events })
 }
 
-/// Reads which inventory a record belongs to and when it was decided, and nothing of its events.
+/// Reads which machine a record belongs to and when it was decided, and nothing of its events.
 ///
 /// # Errors
 /// As [`decode_record`], as far as it reads.
@@ -159,19 +158,19 @@ pub fn decode_header(bytes: &[u8]) -> Result<(MachineId, Timestamp), CodecError>
     Ok((header.id(), header.at))
 }
 
-/// Writes the image of an inventory behind `out`. Equal images are equal bytes.
-pub fn encode_image(image: &Image, out: &mut Vec<u8>) {
+/// Writes the image of a machine behind `out`. Equal images are equal bytes.
+pub fn encode_image(image: &MachineImage, out: &mut Vec<u8>) {
     out.push(IMAGE_VERSION);
     image.store(out);
 }
 
-/// Reads the image of an inventory.
+/// Reads the image of a machine.
 ///
 /// # Errors
 /// Anything but what [`encode_image`] of this version wrote, and a plan that `plans` lacks.
-pub fn decode_image(bytes: &[u8], plans: &dyn PlanSource) -> Result<Image, CodecError> {
+pub fn decode_image(bytes: &[u8], plans: &dyn PlanSource) -> Result<MachineImage, CodecError> {
     let mut from = open(bytes, IMAGE_VERSION, plans)?;
-    let image = Image::load(&mut from)?;
+    let image = MachineImage::load(&mut from)?;
     close(&from)?;
     Ok(image)
 }

@@ -83,18 +83,18 @@ macro_rules! as_inside {
     )+ };
 }
 
-as_inside!(Cents, HoldNo, PlanId, SeatIx, ShowKey, TicketNonce, Timestamp);
+as_inside!(BuyerId, Cents, HoldNo, PlanId, SeatIx, ShowKey, TicketNonce, Timestamp);
 
 /// 16 bytes, most significant first.
-impl OnDisk for BuyerId {
+impl OnDisk for u128 {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        self.0.to_be_bytes().store(out);
+        self.to_be_bytes().store(out);
     }
 
     #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        Ok(Self(u128::from_be_bytes(OnDisk::load(from)?)))
+        OnDisk::load(from).map(Self::from_be_bytes)
     }
 }
 

@@ -3,14 +3,14 @@
 use tokio::sync::oneshot;
 use usher_engine::command::{CounterSale, PaymentMessage};
 use usher_engine::planted::planted;
-use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, MachineId};
+use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, Machine, MachineId};
 use usher_engine::{Outcome, Refusal, Subject};
 
 use super::rebuild::AtWork;
 use super::release::Release;
 use super::trap::Moment;
 use super::{Core, Handle};
-use crate::message::{Answer, Counted, Reply, Unavailable};
+use crate::message::{Answer, Counted, Found, Reply, Unavailable};
 
 pub(super) type ReplyTo = Option<oneshot::Sender<Reply>>;
 
@@ -34,10 +34,10 @@ impl Core {
         let AtWork { command, .. } = self.at_work.insert(AtWork { inventory: id, command, reply });
         self.trap.meet(id, command);
         self.trap.pass(Moment::Deciding);
-        let owned = self.partitions.get(&id.partition()).and_then(|p| p.inventories.get(&id));
+        let owned = self.partitions.get(&id.partition()).and_then(|p| p.machines.get(&id));
         let decision = match owned {
-            Some(inventory) => inventory.execute(command, self.now),
-            None => Inventory::vacant(id).execute(command, self.now),
+            Some(machine) => machine.execute(command, self.now),
+            None => Machine::vacant(id).execute(command, self.now),
         };
         let Decision { events, outcome, effects } = decision;
         if let Outcome::Parked { needs, .. } = outcome {
@@ -72,9 +72,9 @@ impl Core {
         let at = self.now;
         self.record(id, events, at);
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
-        let inventory = partition.inventories.entry(id).or_insert_with(|| Inventory::vacant(id));
-        inventory.apply(events, at);
-        inventory.assert_conserved();
+        let machine = partition.machines.entry(id).or_insert_with(|| Machine::vacant(id));
+        machine.apply(events, at);
+        machine.assert_conserved();
         self.handles.entry(id).or_default();
         self.touched.push(id);
         self.sync_timers(id, events);
@@ -107,16 +107,27 @@ impl Core {
 
     /// How something stands now. The state may be newer than what is durable; the answer waits.
     fn describe(&self, id: MachineId, subject: Subject, replayed: bool) -> Answer {
-        let inventory = self.inventory(id);
-        let hold = match subject {
+        let machine = self.machine(id);
+        let found = match subject {
             Subject::Hold(no)
             | Subject::Order(no)
             | Subject::Payment(no, _)
-            | Subject::Ticket(no, _) => inventory.and_then(|inventory| inventory.hold(no)).cloned(),
+            | Subject::Ticket(no, _) => machine
+                .and_then(Machine::as_inventory)
+                .and_then(|inventory| inventory.hold(no))
+                .map(|hold| Found::Hold(hold.clone())),
+            Subject::Place(no) => machine
+                .and_then(Machine::as_room)
+                .and_then(|room| room.place(no))
+                .map(|place| Found::Place(*place)),
+            Subject::Account(no) => machine
+                .and_then(Machine::as_accounts)
+                .and_then(|accounts| accounts.account(no))
+                .map(|account| Found::Account(Box::new(account.clone()))),
             Subject::Show => None,
         };
-        let version = inventory.map_or(0, Inventory::version);
-        Answer { inventory: id, subject, replayed, version, hold }
+        let version = machine.map_or(0, Machine::version);
+        Answer { machine: id, subject, replayed, version, found: found.unwrap_or(Found::Nothing) }
     }
 
     pub(super) fn answer(&mut self, reply: ReplyTo, with: Reply) {
@@ -160,7 +171,7 @@ impl Core {
 
     /// Does again what may not have been done before a crash.
     pub(super) fn resume(&mut self, id: MachineId) {
-        let unfinished = self.inventory(id).map(Inventory::unfinished).unwrap_or_default();
+        let unfinished = self.machine(id).map(Machine::unfinished).unwrap_or_default();
         self.queue_effects(id, unfinished);
     }
 

@@ -122,7 +122,7 @@ impl Core {
             return;
         }
         self.resent_at = self.now;
-        let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
+        let inventories = self.partitions.values().flat_map(super::Partition::inventories);
         let unconfirmed: Vec<_> = inventories
             .filter(|inventory| !self.leaving.contains_key(&inventory.id().partition()))
             .filter_map(|inventory| Some((inventory.id(), self.unconfirmed(inventory)?)))

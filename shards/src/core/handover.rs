@@ -24,7 +24,7 @@ pub(super) struct Leaving {
 impl Core {
     /// Takes over a partition that was recovered from the journal, or is new.
     pub fn own(&mut self, partition: Partition) {
-        let ids: Vec<MachineId> = partition.inventories.keys().copied().collect();
+        let ids: Vec<MachineId> = partition.machines.keys().copied().collect();
         self.partitions.insert(partition.id, partition);
         for id in ids {
             self.handle(id);
@@ -40,7 +40,7 @@ impl Core {
         if planted("time-not-given-back") {
             return;
         }
-        let inventories = self.partitions.values().flat_map(|p| p.inventories.values());
+        let inventories = self.partitions.values().flat_map(Partition::inventories);
         let is_live =
             |inventory: &&Inventory| inventory.holds().any(|(_, hold)| hold.keeps_units());
         let live: Vec<_> = inventories.filter(is_live).map(Inventory::id).collect();
@@ -68,7 +68,7 @@ impl Core {
             }
             queued.extend(waiting.map(|(command, reply)| {
                 let request = Request::Execute(command);
-                Envelope { inventory, request, reply }
+                Envelope { machine: inventory, request, reply }
             }));
         }
         self.gatherers.retain(|pool, _| pool.partition() != id);
@@ -83,8 +83,8 @@ impl Core {
         let ids: Vec<_> =
             self.leaving.iter().filter(|(_, l)| ready(l)).map(|(id, _)| *id).collect();
         for id in ids {
-            let inventories: Vec<_> = self.partitions[&id].inventories.keys().copied().collect();
-            inventories.into_iter().for_each(|inventory| self.clear_timers(inventory));
+            let machines: Vec<_> = self.partitions[&id].machines.keys().copied().collect();
+            machines.into_iter().for_each(|machine| self.clear_timers(machine));
             // From here to the new route nothing can fail, so a partition always has one owner.
             let leaving = self.leaving.remove(&id).expect("just listed");
             let partition = self.partitions.remove(&id).expect("owned until it leaves");
@@ -104,7 +104,7 @@ impl Core {
         self.own(partition);
         let early = std::mem::take(&mut self.early);
         let (mine, others): (Vec<_>, Vec<_>) =
-            early.into_iter().partition(|envelope| envelope.inventory.partition() == id);
+            early.into_iter().partition(|envelope| envelope.machine.partition() == id);
         self.early = others;
         let _ = done.send(());
         // They stay in the shard's own queue until it is their turn: one of them may panic.

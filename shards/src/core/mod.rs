@@ -45,7 +45,7 @@ use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::planted::planted;
 use usher_engine::wheel::{TimerId, Wheel};
-use usher_engine::{Cents, HoldNo, Inventory, MachineId, PartitionId, Timestamp};
+use usher_engine::{Cents, HoldNo, Inventory, Machine, MachineId, PartitionId, Timestamp};
 
 use crate::message::{Envelope, PeerMessage, Request};
 use crate::route::Routes;
@@ -74,15 +74,20 @@ pub struct Partition {
     pub id: PartitionId,
     /// Position of its last record.
     pub seq: u64,
-    /// Its inventories.
-    pub inventories: BTreeMap<MachineId, Inventory>,
+    /// Its machines.
+    pub machines: BTreeMap<MachineId, Machine>,
 }
 
 impl Partition {
     /// A partition in which nothing happened yet.
     #[must_use]
     pub fn new(id: PartitionId) -> Self {
-        Self { id, seq: 0, inventories: BTreeMap::new() }
+        Self { id, seq: 0, machines: BTreeMap::new() }
+    }
+
+    /// Its inventories.
+    pub fn inventories(&self) -> impl Iterator<Item = &Inventory> {
+        self.machines.values().filter_map(Machine::as_inventory)
     }
 }
 
@@ -155,7 +160,7 @@ pub struct Core {
     trap: Trap,
 }
 
-/// What a shard keeps beside each inventory: nothing that could not be made again from it.
+/// What a shard keeps beside each machine: nothing that could not be made again from it.
 #[derive(Debug, Default)]
 struct Handle {
     timers: FixedHashMap<HoldNo, TimerId>,
@@ -223,7 +228,7 @@ impl Core {
             self.held_back.push_back(PeerMessage::Deliver(envelope));
             return;
         }
-        let partition = envelope.inventory.partition();
+        let partition = envelope.machine.partition();
         if let Some(leaving) = self.leaving.get_mut(&partition) {
             leaving.queued.push(envelope);
             return;
@@ -243,20 +248,20 @@ impl Core {
             return;
         }
         match envelope.request {
-            Request::Execute(command) => self.execute(envelope.inventory, command, envelope.reply),
-            Request::Read(hold) => self.read(envelope.inventory, hold, envelope.reply),
-            Request::Count => self.count(envelope.inventory, envelope.reply),
+            Request::Execute(command) => self.execute(envelope.machine, command, envelope.reply),
+            Request::Read(hold) => self.read(envelope.machine, hold, envelope.reply),
+            Request::Count => self.count(envelope.machine, envelope.reply),
             Request::Need { borrower, quantity } => {
-                self.gather(envelope.inventory, borrower, quantity);
+                self.gather(envelope.machine, borrower, quantity);
             }
-            Request::Gathered { borrower } => self.gathered(envelope.inventory, borrower),
+            Request::Gathered { borrower } => self.gathered(envelope.machine, borrower),
         }
     }
 
-    /// Sends a request to the owner of another inventory, here or elsewhere.
-    fn send(&mut self, inventory: MachineId, request: Request) {
-        let envelope = Envelope { inventory, request, reply: None };
-        let owner = self.around.routes.owner(inventory.partition());
+    /// Sends a request to the owner of another machine, here or elsewhere.
+    fn send(&mut self, machine: MachineId, request: Request) {
+        let envelope = Envelope { machine, request, reply: None };
+        let owner = self.around.routes.owner(machine.partition());
         if owner == self.index {
             self.inner.push_back(envelope);
         } else {
@@ -330,16 +335,22 @@ impl Core {
         self.partitions.len()
     }
 
-    /// Inventories owned now.
+    /// Machines owned now.
     #[must_use]
-    pub fn inventory_count(&self) -> usize {
+    pub fn machine_count(&self) -> usize {
         self.handles.len()
     }
 
-    /// An inventory that is owned here, for tests and simulations.
+    /// A machine that is owned here.
+    #[must_use]
+    pub fn machine(&self, id: MachineId) -> Option<&Machine> {
+        self.partitions.get(&id.partition())?.machines.get(&id)
+    }
+
+    /// An inventory that is owned here.
     #[must_use]
     pub fn inventory(&self, id: MachineId) -> Option<&Inventory> {
-        self.partitions.get(&id.partition())?.inventories.get(&id)
+        self.machine(id)?.as_inventory()
     }
 
     fn is_disk_full(&self) -> bool {

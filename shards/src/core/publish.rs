@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use usher_engine::id::MachineKind;
 use usher_engine::inventory::Goods;
 use usher_engine::plan::SeatIx;
 use usher_engine::planted::planted;
 use usher_engine::seats::{SeatCounts, SeatStatus};
-use usher_engine::{Inventory, MachineId};
+use usher_engine::{Inventory, Machine, MachineId};
 
 use super::Core;
 use super::release::Release;
@@ -69,15 +70,24 @@ impl Core {
         touched.sort_unstable();
         touched.dedup();
         for id in touched.drain(..) {
-            self.publish_inventory(id);
+            self.publish_machine(id);
         }
         self.touched = touched;
+    }
+
+    fn publish_machine(&mut self, id: MachineId) {
+        match id.kind() {
+            MachineKind::Inventory => self.publish_inventory(id),
+            // Nobody reads of them but by asking.
+            MachineKind::Room | MachineKind::Accounts => {}
+        }
     }
 
     fn publish_inventory(&mut self, id: MachineId) {
         let Some((view, list_in)) = self.view_of(id) else { return };
         let partition = self.partitions.get_mut(&id.partition()).expect("touched while owned");
-        let inventory = partition.inventories.get_mut(&id).expect("touched while owned");
+        let machine = partition.machines.get_mut(&id).expect("touched while owned");
+        let Machine::Inventory(inventory) = machine else { return };
         let version = inventory.version();
         let part = match id.pool_and_segment() {
             Some((pool, segment)) => {

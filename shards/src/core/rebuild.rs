@@ -106,7 +106,7 @@ impl Core {
         assert!(self.may_rebuild(), "shard {} cannot be rebuilt now", self.index);
         self.forget();
         recovered.retain(|id, _| self.partitions.contains_key(id));
-        let inventories = || recovered.values().flat_map(|p| p.inventories.values());
+        let inventories = || recovered.values().flat_map(Partition::inventories);
         // Houses first, since segments are published inside their show's view.
         for is_house in [true, false] {
             inventories()
@@ -155,7 +155,7 @@ impl Core {
     /// Forgets all that can be made again from the journal, or asked again.
     fn forget(&mut self) {
         self.turn_releases.drain(..).for_each(undo);
-        self.partitions.values_mut().for_each(|partition| partition.inventories.clear());
+        self.partitions.values_mut().for_each(|partition| partition.machines.clear());
         self.handles.clear();
         self.wheel = Wheel::new(self.now.0);
         self.touched.clear();

@@ -137,7 +137,9 @@ fn without_chance(mut command: Command) -> Command {
         | Command::SetTerms(_)
         | Command::Lend { .. }
         | Command::Receive { .. }
-        | Command::SettleLoan { .. } => {}
+        | Command::SettleLoan { .. }
+        | Command::Room(_)
+        | Command::Accounts(_) => {}
     }
     command
 }

@@ -116,7 +116,9 @@ impl Core {
                 | Event::Lent { .. }
                 | Event::Received { .. }
                 | Event::LoanSettled { .. }
-                | Event::Withdrawn { .. } => {}
+                | Event::Withdrawn { .. }
+                | Event::Room(_)
+                | Event::Accounts(_) => {}
             }
         }
     }

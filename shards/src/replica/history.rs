@@ -179,7 +179,9 @@ fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
         | Event::Lent { .. }
         | Event::Received { .. }
         | Event::LoanSettled { .. }
-        | Event::Withdrawn { .. } => false,
+        | Event::Withdrawn { .. }
+        | Event::Room(_)
+        | Event::Accounts(_) => false,
     }
 }
 
@@ -210,6 +212,8 @@ fn holds_of(event: &Event) -> Vec<HoldNo> {
         | Event::Lent { .. }
         | Event::Received { .. }
         | Event::LoanSettled { .. }
-        | Event::Withdrawn { .. } => Vec::new(),
+        | Event::Withdrawn { .. }
+        | Event::Room(_)
+        | Event::Accounts(_) => Vec::new(),
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use usher_engine::{BuyerId, Event, HoldNo, Inventory, MachineId, ShowKey};
 use usher_persistence::{JournalReader, Snapshots};
 
+use crate::core::Partition;
 use crate::recovery::{RecoveryError, SharedPlans, State};
 
 pub use audit::{AtVersion, Recounted, ShowRecount};
@@ -165,9 +166,11 @@ impl Replica {
             return Ok(());
         };
         let orders = &mut self.orders;
-        state.catch_up(self.reader.as_ref(), &*self.plans, |inventory, events| {
-            note_orders(orders, inventory, events);
-            see(inventory);
+        state.catch_up(self.reader.as_ref(), &*self.plans, |machine, events| {
+            if let Some(inventory) = machine.as_inventory() {
+                note_orders(orders, inventory, events);
+                see(inventory);
+            }
         })?;
         Ok(())
     }
@@ -206,7 +209,7 @@ impl Replica {
 
 fn index_orders(state: &State) -> OrderIndex {
     let mut orders = Vec::new();
-    for inventory in state.partitions.values().flat_map(|p| p.inventories.values()) {
+    for inventory in state.partitions.values().flat_map(Partition::inventories) {
         orders.extend(inventory.holds().filter_map(|(no, hold)| {
             Some((hold.order.as_ref()?.placed_at, hold.buyer, inventory.id(), no))
         }));

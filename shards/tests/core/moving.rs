@@ -76,7 +76,7 @@ fn a_request_for_the_old_owner_is_forwarded_and_one_that_is_early_waits() {
     world.settle();
     let (reply, mut waiting) = oneshot::channel();
     let request = Request::Execute(hold_seats(1, &[0]));
-    world.ask_shard(from, Envelope { inventory: HOUSE, request, reply: Some(reply) });
+    world.ask_shard(from, Envelope { machine: HOUSE, request, reply: Some(reply) });
     world.settle();
     assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
 }

@@ -25,7 +25,10 @@ fn panics_when_applied() -> Command {
 
 fn envelope(inventory: MachineId, command: Command) -> (Envelope, Waiting) {
     let (reply, waiting) = tokio::sync::oneshot::channel();
-    (Envelope { inventory, request: Request::Execute(command), reply: Some(reply) }, waiting)
+    (
+        Envelope { machine: inventory, request: Request::Execute(command), reply: Some(reply) },
+        waiting,
+    )
 }
 
 fn owner(world: &World, id: MachineId) -> usize {
@@ -225,7 +228,7 @@ fn a_loan_that_panics_halfway_leaves_no_trace_and_stock_is_conserved() {
     let (shard, other) = (owner(&world, borrower), MachineId::segment(SHOW, 0, 1));
     for _ in 0..2 {
         let loan = Request::Execute(panics_when_applied());
-        let message = Envelope { inventory: borrower, request: loan, reply: None };
+        let message = Envelope { machine: borrower, request: loan, reply: None };
         let heard = |core: &mut usher_shards::core::Core| core.hear(PeerMessage::Deliver(message));
         let fall = world.attempt(shard, heard).expect_err("a panic");
         assert_eq!(&*fall.blamed.expect("a command to blame").command, "Receive");

@@ -41,7 +41,7 @@ fn a_start_says_what_it_read() {
     let world = world();
     let (state, figures) = world.recover();
     assert_eq!((figures.records, figures.bytes), (world.records, world.bytes));
-    assert_eq!(figures.inventories, 3, "a house and two segments");
+    assert_eq!(figures.machines, 3, "a house and two segments");
     assert_eq!(state.covers.seq, world.records);
 }
 
@@ -57,7 +57,7 @@ fn a_rebuild_reads_only_what_its_shard_owns() {
 #[test]
 fn a_shard_says_what_it_owns_and_what_waits() {
     let mut world = world();
-    let inventories: usize = world.cores.iter().map(Core::inventory_count).sum();
+    let inventories: usize = world.cores.iter().map(Core::machine_count).sum();
     assert_eq!(inventories, 3);
     let partitions: usize = world.cores.iter().map(Core::partition_count).sum();
     assert_eq!(partitions, usize::from(usher_engine::id::PARTITION_COUNT));

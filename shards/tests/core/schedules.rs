@@ -94,7 +94,7 @@ impl Schedule {
         let (reply, waiting) = oneshot::channel();
         let request = Request::Execute(hold_seats(u128::from(buyer), &[buyer % SEATS]));
         let owner = self.world.around.routes.owner(HOUSE.partition());
-        self.routed.push((owner, Envelope { inventory: HOUSE, request, reply: Some(reply) }));
+        self.routed.push((owner, Envelope { machine: HOUSE, request, reply: Some(reply) }));
         self.answers.push(waiting);
     }
 

@@ -95,7 +95,7 @@ impl World {
     pub(crate) fn ask(&mut self, inventory: MachineId, request: Request) -> Waiting {
         let (reply, waiting) = oneshot::channel();
         let owner = self.around.routes.owner(inventory.partition());
-        self.ask_shard(owner, Envelope { inventory, request, reply: Some(reply) });
+        self.ask_shard(owner, Envelope { machine: inventory, request, reply: Some(reply) });
         waiting
     }
 
@@ -249,7 +249,7 @@ impl World {
 /// What an answer says of a hold.
 pub(crate) fn held(reply: Reply) -> Hold {
     match reply {
-        Reply::Done(answer) => answer.hold.expect("an answer about a hold"),
+        Reply::Done(answer) => answer.hold().expect("an answer about a hold").clone(),
         other => panic!("expected a hold, got {other:?}"),
     }
 }

@@ -32,7 +32,7 @@ fn subject(plan: &SeatPlan, inventory: &Inventory, subject: Subject) -> String {
             format!("{payment} for {}", order_status(inventory, no))
         }
         Subject::Ticket(no, index) => format!("ticket {}/{index} admitted", no.0),
-        Subject::Show => "done".into(),
+        Subject::Place(_) | Subject::Account(_) | Subject::Show => "done".into(),
     }
 }
 
@@ -165,6 +165,7 @@ fn refusal(plan: &SeatPlan, refusal: &Refusal) -> String {
         }
         Refusal::IllegalSaleMove => "illegal sale move".into(),
         Refusal::ScheduleFull => "schedule full".into(),
+        Refusal::LoginTaken => "login taken".into(),
     }
 }
 

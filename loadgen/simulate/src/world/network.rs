@@ -98,7 +98,8 @@ impl Network {
 
 /// The same message again, if it is one that may come again.
 fn copy_of(message: &PeerMessage) -> Option<PeerMessage> {
-    let PeerMessage::Deliver(Envelope { inventory, request, reply: None }) = message else {
+    let PeerMessage::Deliver(Envelope { machine: inventory, request, reply: None }) = message
+    else {
         return None;
     };
     let request = match *request {
@@ -112,7 +113,7 @@ fn copy_of(message: &PeerMessage) -> Option<PeerMessage> {
         ) => Request::Execute(command.clone()),
         _ => return None,
     };
-    Some(PeerMessage::Deliver(Envelope { inventory: *inventory, request, reply: None }))
+    Some(PeerMessage::Deliver(Envelope { machine: *inventory, request, reply: None }))
 }
 
 fn is_told_once(message: &PeerMessage) -> bool {

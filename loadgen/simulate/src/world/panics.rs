@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use usher_engine::command::HoldRequest;
 use usher_engine::{Command, MachineId};
 use usher_persistence::Journal as _;
-use usher_shards::core::{Core, Fall, Moment, SPRUNG};
+use usher_shards::core::{Core, Fall, Moment, Partition, SPRUNG};
 use usher_shards::recovery::State;
 use usher_shards::writer::Submission;
 
@@ -161,7 +161,7 @@ impl World {
         let reader = self.journal.reader();
         let recovered = State::recover_only(owned, &self.snapshots, reader.as_ref(), &self.plans);
         let (state, _) = recovered.expect("the journal can be read");
-        let inventories = || state.partitions.values().flat_map(|p| p.inventories.values());
+        let inventories = || state.partitions.values().flat_map(Partition::inventories);
         self.rebuilt_amid_loans += u64::from(inventories().any(eyes::has_open_loans));
         let core = &mut self.cores[shard];
         let down_ms = core.rebuild(state.partitions);

@@ -1,7 +1,7 @@
 //! Bytes that nobody wrote: refused, quickly, and without a panic.
 
 use usher_engine::id::HoldNo;
-use usher_engine::{Event, MachineId};
+use usher_engine::{Event, MachineId, MachineImage};
 
 use super::Plans;
 use super::samples::{self, NOW, SHOW};
@@ -51,7 +51,7 @@ fn images() -> Vec<Vec<u8>> {
     [samples::house(), samples::segment()]
         .map(|sale| {
             let mut bytes = Vec::new();
-            encode_image(&sale.inventory.image(), &mut bytes);
+            encode_image(&MachineImage::Inventory(sale.inventory.image()), &mut bytes);
             bytes
         })
         .to_vec()

@@ -11,7 +11,7 @@ use usher_engine::inventory::{
 use usher_engine::plan::SeatIx;
 use usher_engine::show::{OnSale, Pool, Scheduled, SeatRange, ShowRecord};
 use usher_engine::stock::Segment;
-use usher_engine::{Cents, Event, HoldNo, MachineId};
+use usher_engine::{Cents, Event, HoldNo, MachineId, MachineImage};
 
 use super::Plans;
 use super::samples::{self, KEY, NOW, SHOW};
@@ -75,6 +75,7 @@ fn images_are_written_and_read_as_they_always_were() {
     for (name, image) in [("house", house()), ("segment", segment())] {
         let (_, golden) = golden().find(|(golden_name, _)| *golden_name == name).expect(name);
         let mut bytes = Vec::new();
+        let image = MachineImage::Inventory(image);
         encode_image(&image, &mut bytes);
         assert_eq!(hex(&bytes), golden, "{name}");
         let decoded = decode_image(&unhex(golden), &Plans(Some(samples::plan(2)))).expect(name);

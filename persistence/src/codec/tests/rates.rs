@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use usher_engine::MachineId;
+use usher_engine::MachineImage;
 
 use super::Plans;
 use super::samples::{self, NOW, SHOW};
@@ -60,13 +61,15 @@ fn rates() {
     let sale = samples::sold_out(rows);
     let plans = Plans(Some(samples::plan(rows)));
     let image = sale.inventory.image();
+    let orders = image.holds.len();
+    let image = MachineImage::Inventory(image);
     let mut bytes = Vec::new();
     encode_image(&image, &mut bytes);
     println!(
         "100,000 seats in {} orders: {} B, {} B each",
-        image.holds.len(),
+        orders,
         bytes.len(),
-        bytes.len() / image.holds.len()
+        bytes.len() / orders
     );
     report("encode image", bytes.len(), 1, || {
         let mut out = Vec::new();

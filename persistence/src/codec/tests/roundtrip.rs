@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use usher_engine::{Event, Inventory, MachineId};
+use usher_engine::{Event, Inventory, Machine, MachineId, MachineImage};
 
 use super::samples::{self, NOW, SHOW, Sale};
 use super::{PlanSource, Plans};
@@ -44,7 +44,7 @@ fn a_record_of_many_events_comes_back() {
 fn a_missing_plan_is_named() {
     let sale = samples::house();
     let mut image = Vec::new();
-    encode_image(&sale.inventory.image(), &mut image);
+    encode_image(&MachineImage::Inventory(sale.inventory.image()), &mut image);
     let nothing = Plans(None);
     let of_record = decode_record(&sale.records[0], &nothing).expect_err("no plan");
     let of_image = decode_image(&image, &nothing).expect_err("no plan");
@@ -73,9 +73,10 @@ fn check_replay(sale: &Sale, plans: &dyn PlanSource) {
 
 fn through_disk(inventory: &Inventory, plans: &dyn PlanSource) -> Inventory {
     let mut bytes = Vec::new();
-    encode_image(&inventory.image(), &mut bytes);
+    encode_image(&MachineImage::Inventory(inventory.image()), &mut bytes);
     let image = decode_image(&bytes, plans).expect("an image of ours");
-    Inventory::from_image(image).expect("an image of an inventory")
+    let machine = Machine::from_image(image).expect("an image of a machine");
+    machine.as_inventory().expect("it was an inventory").clone()
 }
 
 #[test]

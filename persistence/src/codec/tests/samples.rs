@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use usher_engine::accounts::AccountsEvent;
 use usher_engine::command::{
     CheckIn, Command, CounterSale, HoldRequest, KeyUse, OrderRequest, PaymentMessage, PaymentStart,
     PaymentVerdict, TicketNonces, Wish,
@@ -9,6 +10,7 @@ use usher_engine::command::{
 use usher_engine::id::TicketNonce;
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::room::RoomEvent;
 use usher_engine::show::{
     NewPool, NewShow, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
     ShowChange, ShowDetails, Stage, Terms,
@@ -251,6 +253,14 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
         ("received", Event::Received { donor: 4, number: 2, quantity: 50 }),
         ("loan settled", Event::LoanSettled { borrower: 3, number: 1 }),
         ("withdrawn", Event::Withdrawn { quantity: 60_000 }),
+        ("joined", Event::Room(RoomEvent::Joined { entry: 7 })),
+        (
+            "registered",
+            Event::Accounts(Box::new(AccountsEvent::Registered {
+                login: 9,
+                password: "$argon2id$".into(),
+            })),
+        ),
     ]
 }
 

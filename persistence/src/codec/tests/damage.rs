@@ -157,7 +157,7 @@ fn check_event(event: &[u8], expected: &str) {
 #[test]
 fn what_the_engine_cannot_have_written_is_refused() {
     check_event(&[0x92, 0, 1], "Event has no variant with tag 0");
-    check_event(&[0x92, 27, 1], "Event has no variant with tag 27");
+    check_event(&[0x92, 99, 1], "Event has no variant with tag 99");
     check_event(&[0x92, 0xcc, 0xff, 1], "Event has no variant with tag 255");
     check_event(&[0x92, 3, 0x92, 2, 3], "PausedBy has no variant with tag 3");
     check_event(&[0x92, 4, 0x91, 9], "OnSale has no variant with tag 9");

@@ -3,7 +3,7 @@
 //! Bits beyond the length are always 0, so counting and comparing need no special case for the
 //! last word.
 
-/// Bits numbered from 0, all 0 at first. Methods panic on a number that is not below `len`.
+/// Bits numbered from 0, all 0 at first. Methods panic on a number that is not below the length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bitmap {
     words: Vec<u64>,
@@ -17,18 +17,6 @@ impl Bitmap {
         Bitmap { words: vec![0; len.div_ceil(64) as usize], len }
     }
 
-    /// How many bits there are.
-    #[must_use]
-    pub fn len(&self) -> u32 {
-        self.len
-    }
-
-    /// Whether there are no bits at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Whether bit `i` is 1.
     #[must_use]
     pub fn get(&self, i: u32) -> bool {
@@ -40,12 +28,6 @@ impl Bitmap {
     pub fn set(&mut self, i: u32) {
         assert!(i < self.len, "bit {i} of {}", self.len);
         self.words[word_of(i)] |= mask_of(i);
-    }
-
-    /// Makes bit `i` 0.
-    pub fn clear(&mut self, i: u32) {
-        assert!(i < self.len, "bit {i} of {}", self.len);
-        self.words[word_of(i)] &= !mask_of(i);
     }
 
     /// Makes bit `i` 0 and tells whether it was 1.

@@ -50,12 +50,6 @@ pub struct SeatCounts {
 }
 
 impl SeatCounts {
-    /// All seats.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.available + self.held + self.sold + self.blocked
-    }
-
     fn of(&mut self, status: SeatStatus) -> &mut u32 {
         match status {
             SeatStatus::Available => &mut self.available,
@@ -173,7 +167,7 @@ impl SeatMap {
         self.free_by_category[category.index()]
     }
 
-    /// The counts recomputed from the bitmaps. Where a seat is in two of them the total is more
+    /// The counts recomputed from the bitmaps. Where a seat is in two of them the sum is more
     /// than the seats of the plan, so comparing with [`SeatMap::counts`] finds that too.
     #[must_use]
     pub fn recount(&self) -> SeatCounts {

@@ -178,11 +178,8 @@ fn window(first: i64, word: impl Fn(usize) -> u64) -> u64 {
     (pair >> first.rem_euclid(64)) as u64
 }
 
-/// The first bit in `from..end` that is 1, where `word` gives the bits.
+/// The first bit in `from..end` that is 1, where `word` gives the bits; `end` is not 0.
 fn first_bit(from: u32, end: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
-    if from >= end {
-        return None;
-    }
     let last_word = (end - 1) / 64;
     let mut i = from / 64;
     let mut bits = word(i as usize) & u64::MAX << (from % 64);
@@ -193,3 +190,6 @@ fn first_bit(from: u32, end: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
     let bit = i * 64 + bits.trailing_zeros();
     (bit < end).then_some(bit)
 }
+
+#[cfg(test)]
+mod tests;

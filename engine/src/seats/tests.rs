@@ -33,7 +33,7 @@ impl Random {
 
 /// Draws a hall, one text a row: `.` is a free seat of category 0, `,` one of category 1, `X`
 /// and `x` are sold ones of these, `|` is an aisle. The text `section` begins a section.
-fn hall(drawing: &[&str]) -> SeatMap {
+pub(super) fn hall(drawing: &[&str]) -> SeatMap {
     let mut map = SeatMap::new(Arc::new(plan(drawing)));
     let seats: Vec<SeatIx> = map.plan().seats().collect();
     map.put_on_sale(&seats);
@@ -50,7 +50,7 @@ fn hall(drawing: &[&str]) -> SeatMap {
     map
 }
 
-fn plan(drawing: &[&str]) -> SeatPlan {
+pub(super) fn plan(drawing: &[&str]) -> SeatPlan {
     let mut builder = SeatPlanBuilder::new(PlanId([7; 16]), "drawn");
     builder.category("front").unwrap();
     builder.category("back").unwrap();

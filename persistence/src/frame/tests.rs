@@ -105,12 +105,23 @@ fn a_partition_has_no_gaps_where_its_head_is_known() {
 }
 
 #[test]
-fn a_payload_above_the_limit_is_refused() {
+fn a_payload_has_16_mib_at_most() {
+    let largest = vec![7; 16 << 20];
     let mut bytes = Vec::new();
     let mut chain = Chain::genesis();
-    let refused = chain.frame(0, 1, &vec![0; PAYLOAD_BYTES_MAX + 1], &mut bytes);
-    assert!(matches!(refused, Err(FrameError::Length { .. })));
-    assert_eq!((bytes.len(), chain), (0, Chain::genesis()));
+    chain.frame(0, 1, &largest, &mut bytes).unwrap();
+    let (record, taken) = decode(&bytes).unwrap();
+    assert_eq!((record.payload, taken), (largest.as_slice(), bytes.len()));
+
+    // More is not written, and where a header says more it is damage, though the bytes are there.
+    let needed = FRAME_HEADER_BYTES + largest.len() + 1;
+    let before = (bytes.len(), chain.clone());
+    let refused = chain.frame(0, 2, &[largest, vec![7]].concat(), &mut bytes);
+    assert_eq!(refused, Err(FrameError::Length { needed, available: 16 << 20 }));
+    assert_eq!((bytes.len(), chain), before);
+    bytes[16..20].copy_from_slice(&((16_u32 << 20) + 1).to_le_bytes());
+    bytes.push(7);
+    assert_eq!(decode(&bytes), Err(FrameError::Length { needed, available: needed }));
 }
 
 #[test]

@@ -143,3 +143,6 @@ fn without_chance(mut command: Command) -> Command {
     }
     command
 }
+
+#[cfg(test)]
+mod tests;

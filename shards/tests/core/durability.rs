@@ -1,9 +1,14 @@
 //! No answer before what it rests on is durable.
 
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake};
+
+use usher_engine::plan::SeatIx;
 use usher_engine::seats::SeatStatus;
 use usher_engine::{Command, HoldNo, MachineId, Refusal};
 use usher_shards::message::{Reply, Request};
-use usher_shards::view::SeatMapCopy;
+use usher_shards::view::{SeatMapCopy, ShowView};
 
 use crate::world::{SHOW, World, held, hold_seats, show};
 
@@ -64,6 +69,31 @@ fn a_read_by_the_owner_waits_as_well() {
     world.flush();
     assert!(hold.try_recv().is_ok());
     assert_eq!(held(read.try_recv().expect("shown")).claim.units(), 1);
+}
+
+/// Looks at a seat in the moment in which an answer arrives.
+struct Looking {
+    view: Arc<ShowView>,
+    seen: Mutex<Vec<SeatStatus>>,
+}
+
+impl Wake for Looking {
+    fn wake(self: Arc<Self>) {
+        let status = self.view.seats.copy().status(SeatIx(0));
+        self.seen.lock().expect("no panic").push(status);
+    }
+}
+
+#[test]
+fn who_is_answered_finds_it_published() {
+    let mut world = world_with_seats(4);
+    let view = world.around.directory.show(SHOW).expect("a published show");
+    let looking = Arc::new(Looking { view, seen: Mutex::default() });
+    let mut hold = pin!(world.ask(HOUSE, Request::Execute(hold_seats(1, &[0]))));
+    let waker = looking.clone().into();
+    assert!(hold.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    world.flush();
+    assert_eq!(*looking.seen.lock().expect("no panic"), [SeatStatus::Held]);
 }
 
 #[test]

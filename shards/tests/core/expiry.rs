@@ -1,5 +1,7 @@
 //! Holds come back in time, many at once as well.
 
+use std::sync::atomic::Ordering;
+
 use usher_engine::inventory::{Goods, HoldStatus};
 use usher_engine::{Command, HoldNo, MachineId};
 use usher_shards::message::Reply;
@@ -54,5 +56,19 @@ fn extended_holds_live_longer_although_their_timers_go_off() {
     world.pass_ms(89_900);
     assert_eq!(available(&world), 9);
     world.pass_ms(200);
+    assert_eq!(available(&world), 10);
+}
+
+#[test]
+fn holds_do_not_end_while_the_disk_is_full() {
+    let mut world = World::new(1);
+    world.open_show(show(10, None));
+    world.run(HOUSE, hold_seats(1, &[3]));
+    world.around.disk_full.store(true, Ordering::Relaxed);
+    let records = world.records;
+    world.pass_ms(65_000);
+    assert_eq!((available(&world), world.records), (9, records));
+    world.around.disk_full.store(false, Ordering::Relaxed);
+    world.pass_ms(1_100);
     assert_eq!(available(&world), 10);
 }

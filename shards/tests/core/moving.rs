@@ -94,6 +94,26 @@ fn timers_move_along() {
 }
 
 #[test]
+fn what_runs_out_during_a_move_ends_at_the_new_owner() {
+    let mut world = World::new(2);
+    world.open_show(show(10, None));
+    world.run(HOUSE, hold_seats(1, &[0]));
+    let from = world.around.routes.owner(HOUSE.partition());
+    world.pass_ms(59_900);
+    // The partition waits for a flush, and the first hold runs out meanwhile.
+    world.flushes = false;
+    let _hold = world.ask(HOUSE, Request::Execute(hold_seats(2, &[1])));
+    let _moved = start_move(&mut world, 1 - from);
+    let records = world.records;
+    world.pass_ms(500);
+    assert_eq!(world.records, records, "what is about to leave does not change");
+    world.flushes = true;
+    world.pass_ms(20);
+    let house = world.cores[1 - from].inventory(HOUSE).expect("moved");
+    assert_eq!((house.audit().available, house.audit().held), (9, 1));
+}
+
+#[test]
 fn buyers_who_wait_for_stock_move_along() {
     let mut world = World::new(2);
     world.open_show(show(0, Some((4, 2))));

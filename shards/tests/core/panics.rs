@@ -1,6 +1,8 @@
 //! A shard panics: nothing that was acknowledged is lost, nothing that was not submitted happened,
 //! the others sell on, and what panics again is quarantined.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use usher_engine::inventory::Goods;
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::seats::SeatStatus;
@@ -212,12 +214,35 @@ fn timers_come_back() {
 }
 
 #[test]
-fn a_tick_that_panics_without_a_command_is_survived_once() {
+fn a_tick_that_panics_without_a_command_is_survived_once_in_ten_seconds() {
+    for (apart_ms, is_survived) in [(9_999, false), (10_000, true)] {
+        let mut world = world_with_seats(6);
+        let fall = world.attempt(0, |_| panic!("in a tick")).expect_err("survived");
+        assert_eq!((&*fall.message, fall.blamed.is_none()), ("in a tick", true));
+        world.settle_down(0);
+        world.now = world.now.plus_ms(apart_ms);
+        let again = AssertUnwindSafe(|| world.attempt(0, |_| panic!("in the next")));
+        assert_eq!(catch_unwind(again).is_ok(), is_survived, "after {apart_ms} ms");
+    }
+}
+
+#[test]
+fn a_panic_while_the_shard_is_down_is_not_survived() {
     let mut world = world_with_seats(6);
-    world.attempt(0, |_| panic!("in a tick")).expect_err("survived");
-    world.settle_down(0);
-    let again = std::panic::AssertUnwindSafe(|| world.attempt(0, |_| panic!("in the next")));
-    assert!(std::panic::catch_unwind(again).is_err(), "coming back would never end");
+    let (bad, _) = envelope(HOUSE, panics_when_decided());
+    let fall = world.attempt(0, |core| core.deliver(bad)).expect_err("survived");
+    assert!(fall.blamed.is_some());
+    let again = AssertUnwindSafe(|| world.attempt(0, |_| panic!("before it came back")));
+    assert!(catch_unwind(again).is_err(), "nothing is known of what it has");
+}
+
+#[test]
+fn a_rebuild_says_for_how_long_the_shard_was_down() {
+    let mut world = world_with_seats(6);
+    world.attempt(0, |_| panic!("of its own accord")).expect_err("a panic");
+    world.now = world.now.plus_ms(250);
+    world.flush();
+    assert_eq!(world.rebuild(0), 250);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use usher_engine::inventory::{Goods, OrderStatus};
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::stock::Segment;
 use usher_engine::{Command, HoldNo, MachineId, Refusal};
-use usher_shards::message::{Reply, Request};
+use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
 
 use crate::world::{SHOW, Waiting, World, held, hold_stock, hold_stock_with_key, show};
 
@@ -121,6 +121,32 @@ fn no_more_segments_are_asked_than_are_needed() {
     let mut left = [1, 2].map(|n| stock(&world, n).available);
     left.sort_unstable();
     assert_eq!(left, [2, 3]);
+}
+
+#[test]
+fn who_waits_asks_again_every_20_ms() {
+    let mut world = World::new(2);
+    world.open_show(show(0, Some((16, 8))));
+    let owner = |n| world.around.routes.owner(segment(n).partition());
+    let home = (1..8).find(|&n| owner(n) != owner(0)).expect("on two shards");
+    let (shard, now) = (owner(home), world.now);
+    let core = &mut world.cores[shard];
+    let request = Request::Execute(hold_stock(1, 6));
+    core.deliver(Envelope { machine: segment(home), request, reply: None });
+    // Nothing of what it asks arrives.
+    let asked_at = |ms| {
+        core.begin_turn(now.plus_ms(ms));
+        assert!(!core.tick());
+        assert!(core.close_turn().is_none(), "nothing happened");
+        let messages = std::iter::from_fn(|| core.take_outgoing()).map(|(_, message)| message);
+        messages.filter(needs_stock).count()
+    };
+    assert_eq!([0, 10, 19, 20, 30, 39, 40].map(asked_at), [1, 0, 0, 1, 0, 0, 1]);
+}
+
+fn needs_stock(message: &PeerMessage) -> bool {
+    let PeerMessage::Deliver(Envelope { request, .. }) = message else { return false };
+    matches!(request, Request::Need { .. })
 }
 
 #[test]

@@ -136,12 +136,13 @@ impl World {
         self.settle();
     }
 
-    /// Brings a shard back that panicked.
-    pub(crate) fn rebuild(&mut self, shard: usize) {
+    /// Brings a shard back that panicked, and says for how many milliseconds it was down.
+    pub(crate) fn rebuild(&mut self, shard: usize) -> u64 {
         let (state, _) = self.recover_only(self.cores[shard].owned());
         self.cores[shard].begin_turn(self.now);
-        self.cores[shard].rebuild(state.partitions);
+        let down_ms = self.cores[shard].rebuild(state.partitions);
         self.close(shard);
+        down_ms
     }
 
     /// What is durable of these partitions, as a rebuild reads it.

@@ -5,6 +5,8 @@ use usher_engine::{Event, MachineId, MachineImage};
 
 use super::Plans;
 use super::samples::{self, NOW, SHOW};
+use crate::codec::layout::list_len;
+use crate::codec::pack::Source;
 use crate::codec::{
     CodecError, IMAGE_VERSION, RECORD_VERSION, decode_header, decode_image, decode_record,
     encode_image, encode_record,
@@ -174,6 +176,19 @@ fn what_the_engine_cannot_have_written_is_refused() {
     };
     check_event(&held(&[0x91, 0xff]), "impossible value: seat");
     check_event(&held(&[0x91, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0]), "impossible value: seat");
+}
+
+/// A list makes room for what it has, and for 4 KiB at most before its elements were read.
+#[test]
+fn room_is_made_for_few_elements_only() {
+    fn room<T>(length: &[u8]) -> (u32, usize) {
+        list_len::<T>(&mut Source::new(length, &Plans(None))).expect("an array")
+    }
+    let (three, huge) = (&[0x93], &[0xdd, 0xff, 0xff, 0xff, 0xff]);
+    assert_eq!(room::<u64>(three), (3, 3));
+    assert_eq!(room::<u64>(huge), (u32::MAX, 512));
+    assert_eq!(room::<[u8; 1_000]>(huge), (u32::MAX, 4));
+    assert_eq!(room::<[u8; 5_000]>(three), (3, 0));
 }
 
 /// A length that promises more than there is must not be believed.

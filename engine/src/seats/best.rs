@@ -17,7 +17,7 @@
 
 use std::ops::Range;
 
-use super::runs::{Eligible, Lengths, RowRuns};
+use super::runs::{Eligible, Lengths, RowRuns, bits_within};
 use super::{Bitmap, SeatMap};
 use crate::plan::{Category, CategoryIx, RowIx, SeatIx, SeatPlan, SectionIx};
 
@@ -165,13 +165,6 @@ impl<'a> Search<'a> {
         let right = free.links_from(last) & !free.links_from(last + 1);
         left | right
     }
-}
-
-/// The bits of word `i` that stand for seats of the row.
-fn bits_within(row: &Range<u32>, i: u32) -> u64 {
-    let from_start = u64::MAX << row.start.saturating_sub(i * 64);
-    let beyond_end = ((i + 1) * 64).saturating_sub(row.end);
-    from_start & u64::MAX >> beyond_end
 }
 
 /// The seats of word `i` whose bits are 1 that are nearest to `centre`, on either side; the

@@ -132,9 +132,9 @@ impl<'a> Eligible<'a> {
     pub(super) fn runs(self, row: Range<u32>) -> impl Iterator<Item = Range<u32>> + 'a {
         let mut next = row.start;
         std::iter::from_fn(move || {
-            let first = first_bit(next, row.end, |i| self.word(i))?;
+            let first = first_bit(next..row.end, |i| self.word(i))?;
             // No seat is joined to the next row, so there is an end in this one.
-            let last = first_bit(first, row.end, |i| !self.links(i))?;
+            let last = first_bit(first..row.end, |i| !self.links(i))?;
             next = last + 1;
             Some(first..next)
         })
@@ -178,17 +178,19 @@ fn window(first: i64, word: impl Fn(usize) -> u64) -> u64 {
     (pair >> first.rem_euclid(64)) as u64
 }
 
-/// The first bit in `from..end` that is 1, where `word` gives the bits; `end` is not 0.
-fn first_bit(from: u32, end: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
-    let last_word = (end - 1) / 64;
-    let mut i = from / 64;
-    let mut bits = word(i as usize) & u64::MAX << (from % 64);
-    while bits == 0 && i < last_word {
-        i += 1;
-        bits = word(i as usize);
-    }
-    let bit = i * 64 + bits.trailing_zeros();
-    (bit < end).then_some(bit)
+/// The first of these bits that is 1, where `word` gives the words.
+fn first_bit(among: Range<u32>, word: impl Fn(usize) -> u64) -> Option<u32> {
+    (among.start / 64..among.end.div_ceil(64)).find_map(|i| {
+        let bits = word(i as usize) & bits_within(&among, i);
+        (bits != 0).then(|| i * 64 + bits.trailing_zeros())
+    })
+}
+
+/// The bits of word `i` that stand for seats of the row.
+pub(super) fn bits_within(row: &Range<u32>, i: u32) -> u64 {
+    let from_start = u64::MAX << row.start.saturating_sub(i * 64);
+    let beyond_end = ((i + 1) * 64).saturating_sub(row.end);
+    from_start & u64::MAX >> beyond_end
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use usher_persistence::seal::Keyring;
 use usher_shards::{Compactor, OnFatal, Router};
 
 use crate::buyers::Feeds;
+use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::config::secrets::Secrets;
 use crate::ids::IdCodec;
@@ -16,6 +17,7 @@ use crate::limits::Limits;
 use crate::logbook::Logbook;
 use crate::payments::PaymentProvider;
 use crate::plans::Plans;
+use crate::risk::{Devices, Risk};
 use crate::sandbox::Sandbox;
 use crate::server::lifecycle::Lifecycle;
 use crate::tickets::TicketKeys;
@@ -50,6 +52,12 @@ pub struct App {
     pub feeds: Arc<Feeds>,
     /// Bounds how much one caller may do, where anything is bounded.
     pub limits: Option<Limits>,
+    /// What is asked of who joins or registers.
+    pub challenges: Challenges,
+    /// Knows browsers again.
+    pub devices: Devices,
+    /// How risky requests are.
+    pub risk: Risk,
     /// Who did what.
     pub logbook: Logbook,
     /// Renders what was counted.

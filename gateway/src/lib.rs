@@ -6,8 +6,8 @@
 //!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
 //!                                    ├─ sandbox/     /sandbox    a payment provider for trying
 //!                                    └─ docs, health
-//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, logbook/, ids, plans,
-//!                         payments/, tickets/
+//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, challenge/, risk/, logbook/,
+//!                         ids, plans, payments/, tickets/
 //! ```
 //!
 //! Whoever wants to change an answer finds it in the folder of its caller. A gateway holds nothing
@@ -15,6 +15,7 @@
 
 pub mod app;
 pub mod buyers;
+pub mod challenge;
 pub mod commands;
 pub mod config;
 pub mod http;
@@ -27,6 +28,7 @@ pub mod organisers;
 pub mod payments;
 pub mod plan_import;
 pub mod plans;
+pub mod risk;
 pub mod sandbox;
 pub mod server;
 pub mod telemetry;

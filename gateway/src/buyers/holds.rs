@@ -4,6 +4,7 @@
 //! refused here, from the published plan, and the owner is asked exactly once.
 
 use crate::app::App;
+use crate::challenge::{self, Visit};
 use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
@@ -16,7 +17,9 @@ use usher_engine::command::{HoldRequest as Request, Wish};
 use usher_engine::plan::{SeatIx, SeatPlan};
 use usher_engine::{BuyerId, Command, MachineId, Refusal};
 use usher_shards::{Answer, CallError, ShowView};
-use usher_wire::{BestAvailable, HoldRequest, Problem, ProblemSeat, StockQuantity};
+use usher_wire::{
+    BestAvailable, ChallengePurpose, HoldRequest, Problem, ProblemSeat, StockQuantity,
+};
 
 use super::idempotency::{self, Operation, REPLAYED_HEADER};
 use super::render::Holding;
@@ -50,6 +53,10 @@ pub(super) async fn place(
         seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
     };
     limits::take(app.limits.as_ref(), &request, Some(buyer), Some(view.key))?;
+    if app.config.risk_holds {
+        let (purpose, user) = (ChallengePurpose::Hold, Some(buyer));
+        challenge::require(&app, &request, &Visit { purpose, user, account_age: None }).await?;
+    }
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
@@ -59,6 +66,9 @@ pub(super) async fn place(
         .execute(owner, command)
         .await
         .map_err(|error| explain(error, view.plan.as_deref()))?;
+    if app.config.risk_holds && !answer.replayed {
+        app.risk.held(buyer);
+    }
     let hold = describe(&app, &view, &answer)?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/api/v1/holds/{}", hold.hold_id)));

@@ -34,6 +34,7 @@ mod sse;
 mod tickets;
 
 use crate::app::App;
+use crate::challenge;
 use crate::http::route::at;
 use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
@@ -63,7 +64,8 @@ pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
         .service(at("/tickets/{ticketCode}/qr.svg").get(tickets::svg))
         .service(at("/tickets/{ticketCode}/qr.png").get(tickets::png))
         .service(at("/checkins").post(checkins::scan))
-        .service(at("/keys").get(keys::list));
+        .service(at("/keys").get(keys::list))
+        .service(at("/challenge").get(challenge::show));
 }
 
 /// The buyers' part of the OpenAPI document.
@@ -89,5 +91,6 @@ pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
     tickets::png,
     checkins::scan,
     keys::list,
+    challenge::show,
 ))]
 pub struct Api;

@@ -60,6 +60,9 @@ pub(super) async fn place(
         key: Some(key.used_for(Operation::Order, &asked)),
     });
     let answer = app.router.execute(inventory, command).await?;
+    if app.config.risk_holds && !answer.replayed {
+        app.risk.ordered(buyer);
+    }
     let view = lookup::show_of(&app, inventory)?;
     let order = describe(&app, &view, &answer)?;
     let mut response = HttpResponse::Created();

@@ -5,12 +5,14 @@
 //! was set. Whoever holds a [`Config`] need not check anything again. Keys that nobody gave are
 //! made at the first start ([`secrets`]), since that needs the data directory.
 
+mod challenge;
 pub mod raw;
 pub mod secrets;
 pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::challenge::ChallengeConfig;
 use crate::limits::{Clients, LimitConfig};
 use ipnet::IpNet;
 use raw::RawConfig;
@@ -65,6 +67,12 @@ pub struct Config {
     pub http: HttpConfig,
     /// How much one caller may do.
     pub limits: LimitConfig,
+    /// What is asked of who joins or registers.
+    pub challenge: ChallengeConfig,
+    /// Whether holds are looked at for risks as well.
+    pub risk_holds: bool,
+    /// Addresses, devices and users, each, of which risks are remembered.
+    pub risk_clients_max: usize,
     /// Files of the logbook that are kept.
     pub logbook_files_max: usize,
     /// How long and how much buyers may hold.
@@ -213,6 +221,9 @@ impl Config {
             shards: threads(raw, "shards")?,
             http: http(raw)?,
             limits: limits(raw)?,
+            challenge: challenge::challenge(raw)?,
+            risk_holds: parse(raw, "risk_holds")?,
+            risk_clients_max: within(raw, "risk_clients_max", 1, 1 << 28)?,
             logbook_files_max: within(raw, "logbook_files_max", 1, 1 << 20)?,
             sale: sale(raw)?,
             lanes: LaneConfig {

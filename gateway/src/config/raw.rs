@@ -193,12 +193,15 @@ fn value_name(key: &str) -> &'static str {
     match key {
         "data_dir" => "DIR",
         "listen" | "ops_listen" => "ADDR",
-        "public_url" => "URL",
+        "public_url" | "challenge_verify_url" => "URL",
         "cors_origins" => "ORIGINS",
         "tls_cert" | "tls_key" => "FILE",
         "log_format" => "FORMAT",
+        "challenge_when" => "WHEN",
+        "challenge_method" => "METHOD",
+        "challenge_site_key" => "KEY",
         "log_level" => "LEVEL",
-        "sandbox_enabled" => "BOOL",
+        "sandbox_enabled" | "risk_holds" => "BOOL",
         key if key.ends_with("_share") => "SHARE",
         _ => "N",
     }

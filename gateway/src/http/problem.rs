@@ -67,6 +67,12 @@ codes! {
         "The provider declined the payment. The order waits for another attempt until `payBy`.";
     Forbidden 403 "FORBIDDEN" "Not allowed"
         "The credential is good, but not for this: a hold or an order belongs to the user who made it.";
+    ChallengeRequired 403 "CHALLENGE_REQUIRED" "A challenge must be solved first"
+        "Ask for a challenge where `challenge` says, solve it, and repeat the request with the solution in the header `X-Challenge-Solution`. Nothing happened.";
+    ChallengeFailed 403 "CHALLENGE_FAILED" "The solution does not count"
+        "The solution is wrong, late, used, or for something else; the detail says which. Ask for a new challenge where `challenge` says. Nothing happened.";
+    RiskRefused 403 "RISK_REFUSED" "Not let through"
+        "This request looks too much like a machine's. Nothing happened. If you are a person, write to the organiser and name the request's id: the reasons are in the logbook.";
     NotFound 404 "NOT_FOUND" "No such page"
         "Nothing is at this path. The OpenAPI document lists everything that is.";
     UnknownShow 404 "UNKNOWN_SHOW" "No such show"
@@ -238,6 +244,13 @@ impl ApiError {
     #[must_use]
     pub fn state(mut self, state: impl Into<String>) -> Self {
         self.0.problem.state = Some(state.into());
+        self
+    }
+
+    /// Says where to ask for the challenge that is missing.
+    #[must_use]
+    pub fn challenge(mut self, place: impl Into<String>) -> Self {
+        self.0.problem.challenge = Some(place.into());
         self
     }
 

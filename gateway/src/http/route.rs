@@ -90,6 +90,7 @@ fn method_label(method: &Method) -> &'static str {
         "GET" => "GET",
         "POST" => "POST",
         "PATCH" => "PATCH",
+        "PUT" => "PUT",
         "DELETE" => "DELETE",
         _ => "other",
     }

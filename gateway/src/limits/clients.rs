@@ -28,6 +28,12 @@ impl Clients {
         request.peer_addr().map(|peer| self.client(peer.ip(), request.headers()))
     }
 
+    /// As [`Clients::of`], IPv6 cut to its prefix; `None` where the address is exempt.
+    #[must_use]
+    pub fn counted_of(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.counted(request.peer_addr()?.ip(), request.headers())
+    }
+
     /// The address that a request counts for, IPv6 cut to its prefix; `None` where it is exempt.
     pub(super) fn counted(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let client = self.client(peer, headers);
@@ -66,7 +72,9 @@ fn contains(nets: &[IpNet], address: IpAddr) -> bool {
     nets.iter().any(|net| net.contains(&address))
 }
 
-fn prefix_of(address: IpAddr) -> IpAddr {
+/// An address as it counts: IPv6 cut to its prefix.
+#[must_use]
+pub fn prefix_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

@@ -27,7 +27,7 @@ use usher_engine::{BuyerId, ShowKey};
 use crate::http::problem::{ApiError, Code};
 use crate::http::route::Route;
 
-pub use clients::Clients;
+pub use clients::{Clients, prefix_of};
 use layer::{Layer, Word};
 pub use stage::limit;
 

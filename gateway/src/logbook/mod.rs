@@ -44,7 +44,7 @@ const STRANGERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0
 /// Something that somebody did.
 #[derive(Debug, Clone)]
 pub struct Note {
-    /// Who: `organiser`, `operator`, `provider` or `stranger`.
+    /// Who: `organiser`, `operator`, `provider`, `stranger`, or `risk`, which decided about one.
     pub actor: &'static str,
     /// From where.
     pub address: Option<IpAddr>,

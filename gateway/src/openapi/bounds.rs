@@ -75,7 +75,9 @@ pub(super) fn describe(document: &mut OpenApi) {
     }
     let items = document.paths.paths.values_mut();
     let operations = items.flat_map(|item| {
-        [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
     });
     for parameter in operations.flat_map(|operation| operation.parameters.iter_mut().flatten()) {
         let RefOr::T(parameter) = parameter else { continue };

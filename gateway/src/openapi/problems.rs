@@ -35,10 +35,13 @@ const OWN: &[(&str, &[Code])] = &[
     (
         "placeHold",
         &[
+            C::ChallengeFailed,
+            C::ChallengeRequired,
             C::DuplicateSeat,
             C::IdempotencyKeyReused,
             C::LimitPerUser,
             C::NothingAsked,
+            C::RiskRefused,
             C::SaleNotOpen,
             C::SeatUnavailable,
             C::SoldOut,
@@ -98,7 +101,11 @@ const ALONE: &[&str] = &[
     "addPlan",
     "alive",
     "backUp",
+    "changeRiskRules",
+    "explainRisk",
+    "getChallenge",
     "getPlan",
+    "getRiskRules",
     "getSeats",
     "getShow",
     "listKeys",
@@ -117,6 +124,7 @@ pub(super) fn describe(document: &mut OpenApi) {
         let operations = [
             (HttpMethod::Get, &mut item.get),
             (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Put, &mut item.put),
             (HttpMethod::Patch, &mut item.patch),
             (HttpMethod::Delete, &mut item.delete),
         ];

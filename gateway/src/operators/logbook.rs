@@ -17,7 +17,7 @@ const ENTRIES_MAX: usize = 1_000;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogbookQuery {
-    /// By whom: `organiser`, `operator`, `provider` or `stranger`.
+    /// By whom: `organiser`, `operator`, `provider`, `stranger` or `risk`.
     actor: Option<String>,
     /// What occurs in the call, the address, or the request's id.
     text: Option<String>,

@@ -27,6 +27,7 @@ mod shows;
 use crate::app::App;
 use crate::http::body::BytesMax;
 use crate::http::route::at;
+use crate::risk;
 use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
 
@@ -45,6 +46,9 @@ use utoipa::OpenApi;
     orders::list,
     counter::sell,
     refunds::refund,
+    risk::show,
+    risk::change,
+    risk::explain,
 ))]
 pub struct Api;
 
@@ -63,5 +67,7 @@ pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
         .service(at("/shows/{showId}/put-on-sale").post(on_sale::put))
         .service(at("/shows/{showId}/report").get(report::show))
         .service(at("/shows/{showId}/orders").get(orders::list).post(counter::sell))
-        .service(at("/orders/{orderId}/refund").post(refunds::refund));
+        .service(at("/orders/{orderId}/refund").post(refunds::refund))
+        .service(at("/risk").get(risk::show).put(risk::change))
+        .service(at("/risk/explain").get(risk::explain));
 }

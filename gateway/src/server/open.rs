@@ -2,6 +2,7 @@
 
 use super::lifecycle::Lifecycle;
 use crate::app::App;
+use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::config::secrets::{Secrets, keys_dir};
 use crate::ids::IdCodec;
@@ -9,6 +10,7 @@ use crate::limits::Limits;
 use crate::logbook::Logbook;
 use crate::payments::{CallbackOnly, PaymentProvider, refunds};
 use crate::plans::Plans;
+use crate::risk::{Devices, Risk};
 use crate::sandbox::Sandbox;
 use crate::telemetry;
 use crate::tickets::TicketKeys;
@@ -77,6 +79,9 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         streams: Arc::new(Semaphore::new(config.http.streams_max)),
         feeds: Arc::default(),
         limits: Limits::new(&config.limits),
+        challenges: Challenges::new(&config.challenge)?,
+        risk: Risk::open(data.root(), config.risk_clients_max)?,
+        devices: Devices::new(&secrets.id_key, config.http.public_url().starts_with("https:")),
         logbook,
         metrics,
         secrets,

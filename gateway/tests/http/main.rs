@@ -3,6 +3,7 @@
 //! Every test starts a server of its own on a directory of its own, with ports that the system
 //! chooses; `harness.rs` is all they share.
 
+mod bots;
 mod buying;
 mod commands;
 mod harness;

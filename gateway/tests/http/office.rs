@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// A server on a directory that outlives it.
 pub(crate) struct Office {
     server: Option<Server>,
+    flags: &'static [&'static str],
     dir: tempfile::TempDir,
 }
 
@@ -17,9 +18,14 @@ static KEYS: AtomicU64 = AtomicU64::new(0);
 
 impl Office {
     pub(crate) fn open() -> Self {
+        Self::open_with(&[])
+    }
+
+    /// As [`Office::open`], with these settings.
+    pub(crate) fn open_with(flags: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let server = Some(Server::start(&dir.path().join("data"), &[]));
-        Self { server, dir }
+        let server = Some(Server::start(&dir.path().join("data"), flags));
+        Self { server, flags, dir }
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -34,7 +40,7 @@ impl Office {
     /// Kills the server without warning and starts it again.
     pub(crate) fn kill_and_restart(&mut self) {
         self.server = None;
-        self.server = Some(Server::start(&self.dir.path().join("data"), &[]));
+        self.server = Some(Server::start(&self.dir.path().join("data"), self.flags));
     }
 
     /// An organiser's call.

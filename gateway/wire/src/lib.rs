@@ -12,27 +12,33 @@
 //!
 //! ```text
 //!   buyers      /api/v1      shows, seats, holds, orders
+//!   challenge   /api/v1      what is asked of who joins or registers
 //!   tickets     /api/v1      tickets, check-ins, keys
 //!   payments    /api/v1      starting a payment, the provider's callback
 //!   organisers  /admin/v1    plans, shows, what is on sale, reports, the counter
 //!   operators   /ops/v1      shards, partitions, snapshots, audit, history
+//!   risk        /admin/v1    by which rules requests are found risky
 //!   problem     everywhere   RFC 9457 problem details
 //!   plan        /admin/v1    pretix's seating-plan JSON
 //!   seatmap     /api/v1      the compact binary seat map (`USM1`)
 //! ```
 
 pub mod buyers;
+pub mod challenge;
 pub mod operators;
 pub mod organisers;
 pub mod payments;
 pub mod plan;
 pub mod problem;
+pub mod risk;
 pub mod seatmap;
 pub mod tickets;
 
 pub use buyers::*;
+pub use challenge::*;
 pub use operators::*;
 pub use organisers::*;
 pub use payments::*;
 pub use problem::*;
+pub use risk::*;
 pub use tickets::*;

@@ -46,6 +46,9 @@ pub struct Problem {
     /// The state that did not allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Where to ask for the challenge that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<String>,
     /// The engine's number of this refusal; numbers are only ever added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<u16>,

@@ -15,8 +15,8 @@ use usher_engine::show::{
 };
 use usher_engine::{Event, MachineId};
 
-use super::layout::{OnDisk, check_len, numbered, row, tagged};
-use super::pack::{Source, put_array, put_unsigned};
+use super::layout::{OnDisk, numbered, row, tagged};
+use super::pack::Source;
 use super::{CodecError, Header};
 
 tagged! {

@@ -11,8 +11,8 @@ use usher_engine::show::{Pool, ShowRecord};
 use usher_engine::stock::Segment;
 
 use super::CodecError;
-use super::layout::{OnDisk, check_len, numbered, row, tagged};
-use super::pack::{Source, put_array, put_unsigned};
+use super::layout::{OnDisk, numbered, row, tagged};
+use super::pack::Source;
 
 row! {
     Image {

@@ -1,15 +1,15 @@
-//! What is inside a record and a snapshot: events and images of the engine as MessagePack.
+//! What is inside a record and a snapshot: events and images of the engine as bytes.
 //!
 //! ```text
-//!  record payload   ┌─────────┬───────────────────────────────┬─────────┬─────────┬──
-//!                   │ version │ [show, slot, at, event count] │ [tag,…] │ [tag,…] │ …
-//!                   └─────────┴───────────────────────────────┴─────────┴─────────┴──
-//!  image payload    ┌─────────┬──────────────────────────────────────────┐
-//!                   │ version │ [kind, [id, record version, …]]          │
-//!                   └─────────┴──────────────────────────────────────────┘
+//!  record payload   ┌─────────┬─────────────────────────────┬───────┬───────┬──
+//!                   │ version │ show, slot, at, event count │ tag,… │ tag,… │ …
+//!                   └─────────┴─────────────────────────────┴───────┴───────┴──
+//!  image payload    ┌─────────┬────────────────────────────────────────┐
+//!                   │ version │ kind, id, record version, …            │
+//!                   └─────────┴────────────────────────────────────────┘
 //! ```
 //!
-//! The engine knows no format and the format knows no serde names: structs are arrays, variants
+//! The engine knows no format and the format knows no names: structs are their fields, variants
 //! have numbers, and both are written down in the tables of `events` and `image`, nowhere else.
 //! The header stands apart from the events, so a reader that looks for one machine does not
 //! decode the others. Integrity is not judged here: `frame` has done so before.
@@ -28,6 +28,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use usher_engine::event::Events;
 use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::{Event, MachineId, MachineImage, ShowKey, Timestamp};
 
@@ -35,13 +36,10 @@ use layout::OnDisk;
 use pack::Source;
 
 /// The version of record payloads that this code writes, and the only one that it reads.
-pub const RECORD_VERSION: u8 = 1;
+pub const RECORD_VERSION: u8 = 2;
 
 /// The version of image payloads that this code writes, and the only one that it reads.
-pub const IMAGE_VERSION: u8 = 1;
-
-/// Events for which there is room before they were read. A record has rarely more than three.
-const EVENTS_AHEAD_MAX: usize = 4;
+pub const IMAGE_VERSION: u8 = 2;
 
 /// Where seating plans come from. They are kept on their own, once, since they never change.
 pub trait PlanSource {
@@ -57,7 +55,7 @@ pub struct DecodedRecord {
     /// When they were decided.
     pub at: Timestamp,
     /// What happened, in order.
-    pub events: Vec<Event>,
+    pub events: Events,
 }
 
 /// Why bytes are no record and no image.
@@ -94,19 +92,11 @@ pub enum CodecError {
     /// There is more behind the end.
     #[error("bytes are left behind the end of the payload")]
     BytesLeft,
-    /// Not the MessagePack that belongs here.
+    /// Not what belongs here, or too little of it.
     #[error("malformed payload: {wanted} belongs here, and is not")]
     Malformed {
         /// What should be there.
         wanted: &'static str,
-    },
-    /// An array or a number of bytes that does not have the length that belongs here.
-    #[error("malformed payload: {found} elements where {wanted} belong")]
-    WrongLength {
-        /// Elements that there are.
-        found: usize,
-        /// Elements that there should be.
-        wanted: usize,
     },
 }
 
@@ -115,7 +105,7 @@ struct Header {
     show: ShowKey,
     slot: u16,
     at: Timestamp,
-    event_count: u32,
+    event_count: u16,
 }
 
 impl Header {
@@ -126,7 +116,7 @@ impl Header {
 
 /// Writes the payload of a record behind `out`.
 pub fn encode_record(id: MachineId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
-    let event_count = u32::try_from(events.len()).expect("one command's events are few");
+    let event_count = u16::try_from(events.len()).expect("one command's events are few");
     out.push(RECORD_VERSION);
     Header { show: id.show, slot: id.slot, at, event_count }.store(out);
     for event in events {
@@ -141,7 +131,7 @@ pub fn encode_record(id: MachineId, at: Timestamp, events: &[Event], out: &mut V
 pub fn decode_record(bytes: &[u8], plans: &dyn PlanSource) -> Result<DecodedRecord, CodecError> {
     let mut from = open(bytes, RECORD_VERSION, plans)?;
     let header = Header::load(&mut from)?;
-    let mut events = Vec::with_capacity((header.event_count as usize).min(EVENTS_AHEAD_MAX));
+    let mut events = Events::new();
     for _ in 0..header.event_count {
         events.push(Event::load(&mut from)?);
     }

@@ -1,4 +1,4 @@
-//! How single values and lists lie on disk, where MessagePack leaves a choice.
+//! How single values and lists lie on disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,42 +10,42 @@ use usher_engine::planted::planted;
 use usher_engine::{BuyerId, Cents, Currency, Timestamp};
 
 use super::CodecError;
-use super::layout::{OnDisk, check_len, list_len};
-use super::pack::{
-    Source, put_array, put_boolean, put_bytes, put_nil, put_signed, put_text, put_unsigned,
-};
+use super::layout::{OnDisk, list_len};
+use super::pack::{Source, put_bytes, put_len};
 
+/// A number has the width of its type, and its least significant byte first.
 macro_rules! as_number {
-    ($($name:ty: $put:ident, $take:ident);+) => { $(
+    ($($name:ty),+) => { $(
         impl OnDisk for $name {
             #[inline]
             fn store(&self, out: &mut Vec<u8>) {
-                $put(out, (*self).into());
+                out.extend_from_slice(&self.to_le_bytes());
             }
 
             #[inline]
             fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-                from.$take()
+                from.fixed("a number").map(Self::from_le_bytes)
             }
         }
     )+ };
 }
 
-as_number! {
-    u8: put_unsigned, unsigned;
-    u16: put_unsigned, unsigned;
-    u32: put_unsigned, unsigned;
-    u64: put_unsigned, unsigned;
-    i64: put_signed, signed
-}
+as_number!(u8, u16, u32, u64, i64);
 
 impl OnDisk for bool {
+    #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        put_boolean(out, *self);
+        out.push(u8::from(*self));
     }
 
+    #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        from.boolean()
+        let wanted = "true or false";
+        match from.byte(wanted)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(CodecError::Malformed { wanted }),
+        }
     }
 }
 
@@ -54,11 +54,13 @@ macro_rules! as_text {
     ($($name:ty),+) => { $(
         impl OnDisk for $name {
             fn store(&self, out: &mut Vec<u8>) {
-                put_text(out, self);
+                put_bytes(out, self.as_bytes());
             }
 
             fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-                from.text().map(Self::from)
+                let wanted = "a text";
+                let text = str::from_utf8(from.bytes(wanted)?);
+                text.map(Self::from).map_err(|_| CodecError::Malformed { wanted })
             }
         }
     )+ };
@@ -101,11 +103,13 @@ impl OnDisk for u128 {
 /// Its three letters.
 impl OnDisk for Currency {
     fn store(&self, out: &mut Vec<u8>) {
-        put_text(out, self.code());
+        out.extend_from_slice(self.code().as_bytes());
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        Self::new(from.text()?).ok_or(CodecError::Impossible { what: "currency" })
+        let letters: [u8; 3] = from.fixed("a currency")?;
+        let currency = str::from_utf8(&letters).ok().and_then(Self::new);
+        currency.ok_or(CodecError::Impossible { what: "currency" })
     }
 }
 
@@ -121,31 +125,27 @@ impl OnDisk for Arc<SeatPlan> {
     }
 }
 
-/// Seats in their order, each as the distance from the one before; neighbours take one byte.
+/// Seats in their order, which is that of the tickets.
 impl OnDisk for Seats {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        put_array(out, self.len());
+        put_len(out, self.len());
         let mut before = 0;
         for seat in self {
-            let here = i64::from(seat.0);
-            let is_unsigned = planted("seats-kept-without-direction");
-            let distance = if is_unsigned { (here - before).abs() } else { here - before };
-            put_signed(out, distance);
-            before = here;
+            match planted("seats-kept-without-direction") {
+                true => (before + seat.0.abs_diff(before)).store(out),
+                false => seat.store(out),
+            }
+            before = seat.0;
         }
     }
 
+    #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
         let (len, room) = list_len::<SeatIx>(from)?;
         let mut seats = Self::with_capacity(room);
-        let mut before = 0_i64;
         for _ in 0..len {
-            let distance = from.signed()?;
-            let seat = before.checked_add(distance).and_then(|here| u32::try_from(here).ok());
-            let seat = seat.ok_or(CodecError::Impossible { what: "seat" })?;
-            seats.push(SeatIx(seat));
-            before = i64::from(seat);
+            seats.push(SeatIx::load(from)?);
         }
         Ok(seats)
     }
@@ -163,7 +163,7 @@ impl<T: OnDisk> OnDisk for Box<T> {
 
 impl<T: OnDisk> OnDisk for Vec<T> {
     fn store(&self, out: &mut Vec<u8>) {
-        put_array(out, self.len());
+        put_len(out, self.len());
         for element in self {
             element.store(out);
         }
@@ -182,7 +182,7 @@ impl<T: OnDisk> OnDisk for Vec<T> {
 /// As any list.
 impl OnDisk for Keys {
     fn store(&self, out: &mut Vec<u8>) {
-        put_array(out, self.len());
+        put_len(out, self.len());
         for key in self {
             key.store(out);
         }
@@ -200,21 +200,19 @@ impl OnDisk for Keys {
 
 impl<T: OnDisk, U: OnDisk> OnDisk for (T, U) {
     fn store(&self, out: &mut Vec<u8>) {
-        put_array(out, 2);
         self.0.store(out);
         self.1.store(out);
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        check_len(from.array()?, 2)?;
         Ok((T::load(from)?, U::load(from)?))
     }
 }
 
-/// Key, value, key, value, in the order of the keys.
+/// As a list of pairs, in the order of the keys.
 impl<K: OnDisk + Ord, V: OnDisk> OnDisk for BTreeMap<K, V> {
     fn store(&self, out: &mut Vec<u8>) {
-        put_array(out, 2 * self.len());
+        put_len(out, self.len());
         for (key, value) in self {
             key.store(out);
             value.store(out);
@@ -222,10 +220,8 @@ impl<K: OnDisk + Ord, V: OnDisk> OnDisk for BTreeMap<K, V> {
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        let len = from.array()?;
-        check_len(len % 2, 0)?;
         let mut map = Self::new();
-        for _ in 0..len / 2 {
+        for _ in 0..from.len()? {
             if map.insert(K::load(from)?, V::load(from)?).is_some() {
                 return Err(CodecError::Impossible { what: "doubled key" });
             }
@@ -234,19 +230,19 @@ impl<K: OnDisk + Ord, V: OnDisk> OnDisk for BTreeMap<K, V> {
     }
 }
 
-/// `nil`, or the value.
+/// 0, or 1 and the value.
 impl<T: OnDisk> OnDisk for Option<T> {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        match self {
-            None => put_nil(out),
-            Some(value) => value.store(out),
+        self.is_some().store(out);
+        if let Some(value) = self {
+            value.store(out);
         }
     }
 
     #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        if from.nil_if_any() { Ok(None) } else { T::load(from).map(Some) }
+        if bool::load(from)? { T::load(from).map(Some) } else { Ok(None) }
     }
 }
 
@@ -256,19 +252,19 @@ impl OnDisk for Box<[u8]> {
     }
 
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        from.bytes().map(Self::from)
+        from.bytes("bytes").map(Self::from)
     }
 }
 
+/// As they are: everybody knows how many there are.
 impl<const N: usize> OnDisk for [u8; N] {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self);
+        out.extend_from_slice(self);
     }
 
     #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        let bytes = from.bytes()?;
-        bytes.try_into().map_err(|_| CodecError::WrongLength { found: bytes.len(), wanted: N })
+        from.fixed("bytes")
     }
 }

@@ -72,7 +72,7 @@ impl Replica {
                             seq: record.seq,
                             inventory: decoded.id,
                             at: decoded.at,
-                            events: decoded.events,
+                            events: decoded.events.into_vec(),
                         });
                     }
                     if found.len() > filter.count_max {

@@ -52,19 +52,37 @@ fn events_are_written_and_read_as_they_always_were() {
     }
 }
 
+/// What belongs into `golden.txt` where a new payload version gives all of it another form, or for
+/// a new sample: `cargo test -p usher-persistence --lib written_anew -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints"]
+fn written_anew() {
+    let mut bytes = Vec::new();
+    for (name, event) in samples::events() {
+        bytes.clear();
+        encode_record(MachineId::house(SHOW), NOW, &[event], &mut bytes);
+        println!("{name}: {}", hex(&bytes));
+    }
+    for (name, image) in [("house", house()), ("segment", segment())] {
+        bytes.clear();
+        encode_image(&MachineImage::Inventory(image), &mut bytes);
+        println!("{name}: {}", hex(&bytes));
+    }
+}
+
 /// Asks the decoder which tags it knows, so that no variant is forgotten in the table.
 #[test]
 fn every_tag_has_a_golden_line() {
     let mut header = Vec::new();
     encode_record(MachineId::house(SHOW), NOW, &[Event::Withdrawn { quantity: 1 }], &mut header);
-    header.truncate(header.len() - 3);
+    header.truncate(header.len() - 5);
     for tag in 0..=u8::MAX {
-        let refused = decode_record(&[&header[..], &[0x91, 0xcc, tag]].concat(), &Plans(None));
+        let refused = decode_record(&[&header[..], &[tag]].concat(), &Plans(None));
         let is_known = !matches!(refused, Err(CodecError::UnknownTag { of: "Event", .. }));
         let tag_text = format!("{tag:02x}");
         let is_listed = golden().any(|(_, golden)| {
             let event = golden.strip_prefix(&*hex(&header));
-            event.is_some_and(|event| event[2..4] == tag_text)
+            event.is_some_and(|event| event[..2] == tag_text)
         });
         assert_eq!(is_known, is_listed, "tag {tag}");
     }
@@ -226,7 +244,7 @@ fn the_page_lists_every_event_under_its_tag() {
         let shown = format!("{event:?}");
         encode_record(MachineId::house(SHOW), NOW, &[event], &mut payload);
         let variant = shown.split([' ', '(']).next().expect("a name");
-        let line = format!("| {} | `{variant}` |", payload[event_at + 1]);
+        let line = format!("| {} | `{variant}` |", payload[event_at]);
         assert!(page.contains(&line), "no line for {name}: {line}");
     }
 }

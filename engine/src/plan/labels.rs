@@ -100,3 +100,49 @@ fn hash(text: &str) -> u64 {
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indexed(labels: impl Iterator<Item = String>, check: impl Fn(&LabelIndex)) {
+        let (mut texts, mut index) = (Texts::default(), LabelIndex::new());
+        let labels: Vec<String> = labels.collect();
+        for (number, label) in (0..).zip(&labels) {
+            texts.push(label);
+            index.insert(&texts, number);
+            check(&index);
+        }
+        for (number, label) in (0..).zip(&labels) {
+            assert_eq!(index.find(&texts, label), Some(number));
+        }
+        // From where its hash points to where it is.
+        let slots = index.slots.len();
+        let place = |number: u32| index.slots.iter().position(|&slot| slot == number);
+        let away = |(number, label): (u32, &String)| {
+            let place = place(number).expect("it is there");
+            (place + slots - (hash(label) as usize & (slots - 1))) % slots
+        };
+        let sum: usize = (0..).zip(&labels).map(away).sum();
+        assert!(sum < 2 * labels.len(), "{sum} steps to {} labels", labels.len());
+    }
+
+    #[test]
+    fn the_index_grows_when_it_is_three_quarters_full() {
+        let check = |index: &LabelIndex| {
+            let (used, slots) = (index.used, index.slots.len());
+            assert!(slots.is_power_of_two() && used * 4 <= slots * 3, "{used} in {slots}");
+            assert!(slots == 16 || used * 8 > slots * 3, "{used} in {slots}");
+        };
+        indexed((0..1_000).map(|n| n.to_string()), check);
+    }
+
+    #[test]
+    fn labels_as_halls_have_them_are_found_in_few_steps() {
+        let labels = (0..3_000).map(|n| format!("stalls-{}-{}", n / 40, n % 40));
+        indexed(labels, |_| ());
+        // Nearly as many as fit without growing.
+        let rows = (0..3_060).map(|n| format!("{}{}", char::from(b'A' + (n / 120) as u8), n % 120));
+        indexed(rows, |_| ());
+    }
+}

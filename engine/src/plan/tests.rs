@@ -1,8 +1,8 @@
 //! Tests of building and asking a seating plan.
 
 use super::{
-    CATEGORIES_MAX, CategoryIx, PlanError, PlanId, RowIx, SEATS_MAX, SECTIONS_MAX, SeatIx,
-    SeatPlan, SeatPlanBuilder, SeatSpec, SectionIx, TEXT_BYTES_MAX,
+    CATEGORIES_MAX, CategoryIx, PlanError, PlanId, RowIx, SEATS_MAX, SEATS_PER_MARK, SECTIONS_MAX,
+    SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec, SectionIx, TEXT_BYTES_MAX,
 };
 
 const SEAT: SeatSpec<'_> =
@@ -194,6 +194,24 @@ fn there_may_be_as_many_sections_as_the_limit() {
         assert_eq!(builder.section("", ""), Ok(SectionIx(section)));
     }
     assert_eq!(builder.section("", ""), Err(PlanError::TooManySections));
+}
+
+/// A search for a row begins at the mark before the seat, so marks lie where they say.
+#[test]
+fn every_64th_seat_marks_its_row() {
+    let mut builder = builder();
+    let mut rows = Vec::new();
+    for (row, seats) in (1..).zip([3, 0, 61, 0, 64, 1, 0, 130, 2]) {
+        builder.row("").unwrap();
+        for _ in 0..seats {
+            let label = rows.len().to_string();
+            builder.seat(SeatSpec { label: &label, ..SEAT }).unwrap();
+            rows.push(RowIx(row));
+        }
+    }
+    let plan = builder.build().unwrap();
+    assert!(plan.seats().map(|seat| plan.row_of(seat)).eq(rows.iter().copied()));
+    assert!(plan.row_marks.iter().eq(rows.iter().step_by(SEATS_PER_MARK)));
 }
 
 #[test]

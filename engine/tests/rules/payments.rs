@@ -49,17 +49,17 @@ const ON_TIME: &[(&str, &str)] = &[
     (
         "failed after success",
         "success p1 of 1 100.00
-         failed p1 of 1 100.00  => order 1 Ticketed, p1 Captured 100.00; noted
+         failed p1 of 1 100.00  => order 1 Ticketed, p1 Captured 100.00; noted as failed
          ? seat A1              => Sold",
     ),
     (
         "failed twice",
         "failed p1 of 1 100.00
-         failed p1 of 1 100.00  => order 1 PendingPay by 900, p1 Failed; noted",
+         failed p1 of 1 100.00  => order 1 PendingPay by 900, p1 Failed; noted as failed",
     ),
     (
         "failed, of a payment never started here",
-        "failed p7 of 1 100.00  => order 1 Paying by 900, p1 Started; noted",
+        "failed p7 of 1 100.00  => order 1 Paying by 900, p1 Started; noted as failed",
     ),
     (
         "second success of the same payment",
@@ -112,7 +112,7 @@ const ON_TIME: &[(&str, &str)] = &[
         "wrong amount, then the same payment right: the first word counts",
         "success p1 of 1 50.00
          success p1 of 1 100.00 => order 1 PendingPay by 900, p1 WrongAmount due 50.00; noted
-         failed p1 of 1 50.00   => order 1 PendingPay by 900, p1 WrongAmount due 50.00; noted",
+         failed p1 of 1 50.00   => order 1 PendingPay by 900, p1 WrongAmount due 50.00; noted as failed",
     ),
     (
         "wrong amount on a ticketed order",
@@ -352,7 +352,7 @@ fn money_for_no_order_is_due_back() {
         returned p9 of 0        => no order, p9 NoOrder returned 50.00
         returned p9 of 0        => again: no order, p9 NoOrder returned 50.00
         success p9 of 9 50.00   => no order, p9 NoOrder returned 50.00; noted
-        failed p8 of 9 50.00    => no order, p9 NoOrder returned 50.00; noted
+        failed p8 of 9 50.00    => no order, p9 NoOrder returned 50.00; noted as failed
         ? unfinished            =>
         ",
     );

@@ -140,6 +140,7 @@ fn tickets_are_withdrawn_from_what_is_not_on_sale_first() {
         s0: ? counts                => 2 free, 0 held, 0 sold, 2 blocked, 0 lent, 0 received
         s0: withdraw 3              => done
         s0: ? counts                => 1 free, 0 held, 0 sold, 0 blocked, 0 lent, 0 received
+        s0: withdraw 3              => parked: 2 short of 3
         s0: ann holds 1 standing
         s0: withdraw 1              => parked: 1 short of 1
         # What was withdrawn does not come on sale with the next batch.
@@ -149,6 +150,9 @@ fn tickets_are_withdrawn_from_what_is_not_on_sale_first() {
         # What is added later does.
         change pool 0 2
         s0: ? counts                => 1 free, 1 held, 0 sold, 0 blocked, 0 lent, 0 received
+        # All that is there may go.
+        s0: withdraw 1              => done
+        s0: ? counts                => 0 free, 1 held, 0 sold, 0 blocked, 0 lent, 0 received
         ",
     );
     let mut stage = Stage::new(&Setting::default());

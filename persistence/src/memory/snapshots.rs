@@ -213,16 +213,40 @@ mod tests {
         let store = MemorySnapshots::new();
         assert_eq!(newest(&store), None);
         drop(store.begin(Covers { seq: 4, checksum: 0 }).unwrap());
-        assert_eq!(newest(&store), None, "it was never finished");
+        assert_eq!((newest(&store), store.whole()), (None, 0), "it was never finished");
         write(&store, 5);
         assert_eq!(store.covered_seq().unwrap(), 0, "one alone covers nothing");
         write(&store, 7);
         write(&store, 9);
         assert_eq!((newest(&store), store.covered_seq().unwrap()), (Some((9, vec![9])), 7));
+        let listed: Vec<u64> = store.list().unwrap().iter().map(|info| info.covers.seq).collect();
+        assert_eq!((listed, store.whole()), (vec![9, 7], 2));
         assert!(store.damage_newest() && !store.damage_newest());
         assert_eq!((newest(&store), store.whole()), (Some((7, vec![7])), 1));
         assert_eq!(store.newest().unwrap().skipped.len(), 1);
         write(&store, 9);
         assert_eq!(newest(&store), Some((9, vec![9])), "written anew");
+    }
+
+    #[test]
+    fn a_partition_is_found_by_itself() {
+        let store = MemorySnapshots::new();
+        let mut writer = store.begin(Covers { seq: 30, checksum: 0 }).unwrap();
+        for (partition, partition_seq, payload) in [(3, 20, b"c"), (5, 10, b"e")] {
+            writer.section(partition, partition_seq, payload).unwrap();
+        }
+        let info = writer.finish().unwrap();
+        assert_eq!((info.covers.seq, info.sections, info.bytes), (30, 2, 2));
+        let mut reader = store.newest().unwrap().snapshot.expect("a whole one");
+        assert_eq!(reader.heads(), [(3, 20), (5, 10)]);
+        for (partition, expected) in [(3, b"c".as_slice()), (5, b"e"), (7, b"")] {
+            let mut payload = Vec::new();
+            let mut take = |section: Section<'_>| {
+                payload.extend_from_slice(section.payload);
+                ControlFlow::Continue(())
+            };
+            reader.for_partition(partition, &mut take).unwrap();
+            assert_eq!(payload, expected, "partition {partition}");
+        }
     }
 }

@@ -70,12 +70,47 @@ fn a_crash_drops_what_was_not_durable() {
 
 #[test]
 fn opening_again_takes_the_disk_away_from_the_older_journal() {
+    for crashes in [false, true] {
+        let disk = MemoryDisk::new();
+        let (mut older, _) = disk.open().unwrap();
+        if crashes {
+            disk.crash(0);
+        }
+        let (mut newer, _) = disk.open().unwrap();
+        assert!(matches!(append(&mut older, &[b"x"]), Err(JournalError::Poisoned)));
+        append(&mut newer, &[b"y"]).unwrap();
+        assert_eq!(read(&newer), b"y");
+    }
+}
+
+#[test]
+fn an_append_says_where_it_went() {
     let disk = MemoryDisk::new();
-    let (mut older, _) = disk.open().unwrap();
-    let (mut newer, _) = disk.open().unwrap();
-    assert!(matches!(append(&mut older, &[b"x"]), Err(JournalError::Poisoned)));
-    append(&mut newer, &[b"y"]).unwrap();
-    assert_eq!(read(&newer), b"y");
+    let (mut journal, _) = disk.open().unwrap();
+    append(&mut journal, &[b"a", b"b"]).unwrap();
+    let third = append(&mut journal, &[b"ccc"]).unwrap();
+    assert_eq!((third.first_seq, third.last_seq, third.chunks), (3, 3, 1));
+    assert_eq!(third.bytes, FRAME_HEADER_BYTES as u64 + 3);
+    let nothing = append(&mut journal, &[]).unwrap();
+    assert_eq!((nothing.first_seq, nothing.last_seq, nothing.bytes), (4, 3, 0));
+    let reader = journal.reader();
+    assert_eq!((journal.last_seq(), reader.durable_seq()), (3, 3));
+    let from_the_end = reader.read(4, &mut |record| panic!("{} is not there", record.seq));
+    assert_eq!(from_the_end.unwrap(), 3, "as far as it goes");
+    let bytes = 3 * FRAME_HEADER_BYTES as u64 + 5;
+    assert_eq!(disk.open().unwrap().1.bytes, bytes);
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_refused_and_no_harm_done() {
+    let (mut journal, _) = MemoryDisk::new().open().unwrap();
+    let payload = vec![0; BATCH_BYTES_MAX / 8 - FRAME_HEADER_BYTES];
+    let mut largest = vec![payload.as_slice(); 8];
+    largest.push(b"");
+    let refused = append(&mut journal, &largest);
+    assert!(matches!(refused, Err(JournalError::BatchTooLarge { .. })));
+    let whole = append(&mut journal, &largest[..8]).unwrap();
+    assert_eq!((whole.first_seq, whole.bytes), (1, BATCH_BYTES_MAX as u64));
 }
 
 #[test]
@@ -85,6 +120,8 @@ fn damage_refuses() {
     append(&mut journal, &[b"a", b"b", b"c"]).unwrap();
     append(&mut journal, &[b"d"]).unwrap();
     assert!(!disk.flip(5));
+    assert!(disk.flip(3) && disk.flip(3));
+    disk.open().expect("a bit that was flipped back");
     assert!(disk.flip(3));
     match disk.open().map(|_| ()) {
         Err(JournalError::Damaged { place, damage: Damage::Frame(_) }) => {

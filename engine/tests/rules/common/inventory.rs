@@ -1,6 +1,8 @@
 //! An inventory under observation: whatever is done to it, what must always hold is checked.
 
+use usher_engine::inventory::Goods;
 use usher_engine::inventory::image::Image;
+use usher_engine::seats::SeatStatus;
 use usher_engine::{Command, Decision, Effect, Event, Inventory, MachineId, Outcome, Timestamp};
 
 /// A live inventory beside two that must stay equal to it.
@@ -10,6 +12,8 @@ pub(crate) struct Watched {
     replayed: Inventory,
     /// Rebuilt from an image, then carried on: its decisions must be the same.
     restored: Inventory,
+    /// The seats as somebody knows them who hears of changes only.
+    shown: Vec<SeatStatus>,
     /// How many records pass between two full comparisons, which take time.
     compare_every: u64,
 }
@@ -17,7 +21,8 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(id: MachineId, compare_every: u64) -> Self {
         let vacant = || Inventory::vacant(id);
-        Self { live: vacant(), replayed: vacant(), restored: vacant(), compare_every }
+        let (live, replayed, restored) = (vacant(), vacant(), vacant());
+        Self { live, replayed, restored, shown: Vec::new(), compare_every }
     }
 
     /// Executes a command, applies its events everywhere, and checks what always holds.
@@ -39,10 +44,18 @@ impl Watched {
             inventory.assert_conserved();
         }
         assert_eq!(self.live.version(), version + 1, "one record, one version");
+        self.show();
         if self.live.version().is_multiple_of(self.compare_every) {
             self.compare();
         }
         decision
+    }
+
+    fn show(&mut self) {
+        let Goods::Seats(map) = self.live.goods() else { return };
+        self.shown.resize(map.plan().seat_count() as usize, SeatStatus::Blocked);
+        let shown = &mut self.shown;
+        self.live.drain_changes(|seat, status| shown[seat.index()] = status);
     }
 
     /// Goes on from an image, as after a restart.
@@ -63,6 +76,9 @@ impl Watched {
         assert_eq!(self.live.audit(), self.live.tally(), "the running counters went astray");
         assert_eq!(self.live.audit(), self.restored.audit());
         assert_eq!(self.live.unfinished(), self.restored.unfinished());
+        if let Goods::Seats(map) = self.live.goods() {
+            assert!(map.statuses().eq(self.shown.iter().copied()), "a change was not shown");
+        }
     }
 }
 

@@ -86,7 +86,8 @@ fn event(event: &Event) -> Option<String> {
             let holds: Vec<_> = holds.iter().map(|hold| hold.0.to_string()).collect();
             Some(format!("expired {}", holds.join(" ")))
         }
-        Event::PaymentNoted { .. } => Some("noted".into()),
+        Event::PaymentNoted { success: true, .. } => Some("noted".into()),
+        Event::PaymentNoted { success: false, .. } => Some("noted as failed".into()),
         _ => None,
     }
 }

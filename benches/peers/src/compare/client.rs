@@ -210,20 +210,22 @@ async fn drive(
     }
 }
 
-struct Connection {
+/// One connection, with one request under way at most.
+pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: &str) -> anyhow::Result<Self> {
+    /// Connects.
+    pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| address.to_owned())?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::with_capacity(64 * 1_024) })
     }
 
     /// Sends a request and reads all of its answer.
-    async fn ask(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         self.received.clear();
         loop {

@@ -183,19 +183,29 @@ pub(crate) const SECOND_DESIGN_HALLS: usize = POSTGRES_SHOWS;
 
 /// An HTTP server with nothing behind it.
 pub(crate) struct Empty {
-    _process: Process,
+    process: Process,
     _directory: tempfile::TempDir,
 }
 
 impl Empty {
     /// Starts it.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        Self::start_under(settings, &[]).await
+    }
+
+    /// The same, run by another program.
+    pub(crate) async fn start_under(settings: &Settings, under: &[String]) -> anyhow::Result<Self> {
         let directory = settings.directory()?;
-        let mut command = Command::new(settings.binaries.join("usher-peers"));
+        let mut command = processes::under(under, &settings.binaries.join("usher-peers"));
         command.args(["--listen", PEERS_VOLATILE]);
         let process = Process::start(&mut command, &directory.path().join("log"))?;
         wait_for(PEERS_VOLATILE).await?;
-        Ok(Self { _process: process, _directory: directory })
+        Ok(Self { process, _directory: directory })
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Holds that are read and answered and not made.

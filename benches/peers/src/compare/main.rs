@@ -7,6 +7,7 @@
 
 mod client;
 mod contenders;
+mod instructions;
 mod processes;
 mod rows;
 mod table;
@@ -38,6 +39,9 @@ pub(crate) struct Settings {
     /// A hundredth of the shows, seats and readers: to try whether it works, not to measure.
     #[arg(long)]
     small: bool,
+    /// Instead of the table: what the servers execute for one request, counted by callgrind.
+    #[arg(long)]
+    instructions: bool,
     /// Where the servers' binaries are.
     #[arg(long, default_value = "target/release")]
     binaries: PathBuf,
@@ -63,6 +67,14 @@ impl Settings {
     }
 }
 
+/// Servers and their data go with what is not waited for any more.
+async fn unless_ended<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::select! {
+        done = work => Ok(done),
+        () = told_to_end() => Err(anyhow::anyhow!("told to end")),
+    }
+}
+
 async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminated = signal(SignalKind::terminate()).expect("signals can be waited for");
@@ -83,14 +95,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The load generator's client keeps to one thread.
     let tasks = tokio::task::LocalSet::new();
-    let measured = async {
-        tokio::select! {
-            measured = rows::measure(&settings) => Ok(measured),
-            // Servers and their data go with what is not waited for any more.
-            () = told_to_end() => Err(anyhow::anyhow!("told to end")),
-        }
-    };
-    let (rows, failures) = tasks.block_on(&runtime, measured)?;
+    if settings.instructions {
+        let counts = tasks.block_on(&runtime, unless_ended(instructions::count(&settings)))??;
+        print!("\n{}", instructions::text(&counts));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (rows, failures) = tasks.block_on(&runtime, unless_ended(rows::measure(&settings)))?;
     let text = table::text(&rows);
     print!("\n{text}");
     fs::write(settings.out.join("table.txt"), text)?;

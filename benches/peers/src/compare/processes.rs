@@ -21,6 +21,11 @@ impl Process {
         Ok(Self { child })
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has in memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -35,6 +40,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A binary to start, run by another program where one is given with its arguments.
+pub(crate) fn under(program: &[String], binary: &Path) -> Command {
+    let Some((program, arguments)) = program.split_first() else { return Command::new(binary) };
+    let mut command = Command::new(program);
+    command.args(arguments).arg(binary);
+    command
 }
 
 /// Waits until something is so, for half a minute at most.

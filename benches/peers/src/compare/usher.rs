@@ -2,7 +2,6 @@
 //! ask of it.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use usher_wire::plan::PlanDocument;
 use usher_wire::{PlanCreated, ShardsAnswer, ShowRequest, StockRequest};
 
 use crate::Settings;
-use crate::processes::{Process, wait_until};
+use crate::processes::{self, Process, wait_until};
 
 /// Where buyers find it. One runs at a time.
 pub(crate) const LISTEN: &str = "127.0.0.1:18101";
@@ -38,6 +37,8 @@ pub(crate) struct Usher {
     binary: PathBuf,
     options: Vec<String>,
     preload: Option<(PathBuf, PathBuf)>,
+    /// A program that runs it, with its arguments; none where it runs by itself.
+    under: Vec<String>,
     process: Option<Process>,
     buyers: Client,
     operators: Client,
@@ -73,11 +74,23 @@ impl Usher {
         Ok(usher)
     }
 
+    /// The same, run by another program, such as one that counts what it does.
+    pub(crate) async fn start_under(
+        settings: &Settings,
+        under: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let mut usher = Self::new(settings, &[])?;
+        usher.under = under;
+        usher.go_on().await?;
+        Ok(usher)
+    }
+
     fn new(settings: &Settings, options: &[&str]) -> anyhow::Result<Self> {
         Ok(Self {
             binary: settings.binaries.join("usher"),
             options: options.iter().map(ToString::to_string).collect(),
             preload: None,
+            under: Vec::new(),
             process: None,
             buyers: client(LISTEN)?,
             operators: client(OPS)?,
@@ -97,7 +110,7 @@ impl Usher {
             let is_free = std::net::TcpStream::connect(address).is_err();
             anyhow::ensure!(is_free, "{address}: somebody else listens there");
         }
-        let mut command = Command::new(&self.binary);
+        let mut command = processes::under(&self.under, &self.binary);
         command.args(["serve", "--listen", LISTEN, "--ops-listen", OPS, "--data-dir"]);
         command.arg(self.directory.path().join("data")).args(&self.options);
         command.env("USHER_ORGANISER_KEY", ORGANISER_KEY).env("USHER_OPERATOR_KEY", OPERATOR_KEY);
@@ -122,6 +135,11 @@ impl Usher {
     /// What the process has in memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
         self.process.as_ref().context("it is not running")?.resident_bytes()
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.process.as_ref().context("it is not running")?.pid())
     }
 
     /// What it said so far.

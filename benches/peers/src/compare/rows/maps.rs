@@ -11,7 +11,7 @@ use usher_wire::{Hold, SeatMap};
 
 use super::beside::Comparison;
 use crate::Settings;
-use crate::contenders::{Empty, SHOW_SEATS, repeated};
+use crate::contenders::{Contender, Empty, SHOW_SEATS, repeated};
 use crate::table::{Row, Wanted};
 use crate::usher::{LISTEN, Usher};
 
@@ -20,10 +20,34 @@ const HOLDS: usize = 200;
 /// Those of them that the reader of a delta has missed.
 const MISSED: usize = 20;
 
+/// One way to read the seats of a show.
+pub(crate) struct Reading {
+    pub(crate) what: String,
+    pub(crate) contender: Contender,
+    wanted: Wanted,
+}
+
 /// Measures all of it.
 pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let _empty = Empty::start(settings).await?;
     let usher = Usher::start(settings, &[]).await?;
+    let mut rows = Vec::new();
+    for Reading { what, contender, wanted } in readings(&usher).await? {
+        let comparison = Comparison {
+            number: 10,
+            what: format!("{what} / empty handler, 64 connections"),
+            ours: contender,
+            theirs: Empty::reads(),
+            connections: 64,
+            wanted,
+        };
+        rows.push(comparison.measure(settings, None).await?);
+    }
+    Ok(rows)
+}
+
+/// Makes a show with some holds, and says how to read it.
+pub(crate) async fn readings(usher: &Usher) -> anyhow::Result<Vec<Reading>> {
     let hall = usher.hall(SHOW_SEATS).await?;
     let show = usher.show(&hall).await?;
     let mut versions = Vec::new();
@@ -36,34 +60,26 @@ pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let path = format!("/api/v1/shows/{show}/seats");
     let since = format!("{path}?since={}", versions[HOLDS - MISSED - 1]);
     let compact = ("accept", SEAT_MAP_MEDIA_TYPE);
-    let tag = etag(&ask(&usher, &path, &[]).await?)?;
+    let tag = etag(&ask(usher, &path, &[]).await?)?;
 
-    let delta: SeatMap = serde_json::from_slice(&ask(&usher, &since, &[]).await?.body)?;
+    let delta: SeatMap = serde_json::from_slice(&ask(usher, &since, &[]).await?.body)?;
     anyhow::ensure!(delta.since.is_some() && delta.seats.len() == MISSED, "no delta");
-    let unchanged = ask(&usher, &path, &[compact, ("if-none-match", &tag)]).await?;
+    let unchanged = ask(usher, &path, &[compact, ("if-none-match", &tag)]).await?;
     anyhow::ensure!(unchanged.status == 304, "{} instead of 304", unchanged.status);
-    let whole = ask(&usher, &path, &[compact]).await?;
+    let whole = ask(usher, &path, &[compact]).await?;
     let map = CompactSeatMap::parse(&whole.body).context("no compact map")?;
     anyhow::ensure!(map.iter().count() == SHOW_SEATS as usize, "not all seats");
 
-    let delta = format!("delta of {MISSED} seats");
-    let mut rows = Vec::new();
-    for (what, path, headers, wanted) in [
-        ("304", &path, &[compact, ("if-none-match", &tag)][..], (0.9, 1.0)),
-        (&delta, &since, &[], (0.8, 0.9)),
-        ("full compact map", &path, &[compact], (0.3, 0.5)),
-    ] {
-        let comparison = Comparison {
-            number: 10,
-            what: format!("seat map, {what} / empty handler, 64 connections"),
-            ours: repeated("Usher", LISTEN, written(path, headers)),
-            theirs: Empty::reads(),
-            connections: 64,
-            wanted: Wanted::AtLeast(wanted.0, wanted.1),
-        };
-        rows.push(comparison.measure(settings, None).await?);
-    }
-    Ok(rows)
+    let reading = |what: &str, path: &str, headers: &[(&str, &str)], (bound, aim)| Reading {
+        what: format!("seat map, {what}"),
+        contender: repeated("Usher", LISTEN, written(path, headers)),
+        wanted: Wanted::AtLeast(bound, aim),
+    };
+    Ok(vec![
+        reading("304", &path, &[compact, ("if-none-match", &tag)], (0.9, 1.0)),
+        reading(&format!("delta of {MISSED} seats"), &since, &[], (0.8, 0.9)),
+        reading("full compact map", &path, &[compact], (0.3, 0.5)),
+    ])
 }
 
 async fn ask(usher: &Usher, path: &str, headers: &[(&'static str, &str)]) -> anyhow::Result<Reply> {

@@ -5,7 +5,7 @@
 
 mod beside;
 mod latency;
-mod maps;
+pub(crate) mod maps;
 mod memory;
 mod overload;
 mod parts;

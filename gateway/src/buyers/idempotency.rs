@@ -7,6 +7,7 @@
 
 use crate::http::problem::{ApiError, Code};
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use usher_engine::command::KeyUse;
@@ -15,6 +16,9 @@ use usher_engine::command::KeyUse;
 pub const HEADER: &str = "Idempotency-Key";
 /// An older name for it, still common.
 pub const ALIAS: &str = "X-Idempotency-Key";
+/// Both as they are looked up, for every hold that is made.
+const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
+const ALIAS_NAME: HeaderName = HeaderName::from_static("x-idempotency-key");
 /// Set on answers that repeat an earlier one.
 pub const REPLAYED_HEADER: &str = "Idempotent-Replayed";
 
@@ -43,8 +47,8 @@ pub struct Key(String);
 /// # Errors
 /// [`Code::InvalidParameter`] where it is not a key, or the header and its alias disagree.
 pub fn optional(request: &HttpRequest) -> Result<Option<Key>, ApiError> {
-    let read = |name: &'static str| {
-        let mut values = request.headers().get_all(name);
+    let read = |name: &'static str, header: &HeaderName| {
+        let mut values = request.headers().get_all(header);
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
             (Some(value), None) => {
@@ -53,7 +57,7 @@ pub fn optional(request: &HttpRequest) -> Result<Option<Key>, ApiError> {
             (Some(_), Some(_)) => Err(ApiError::parameter(name, "it is given more than once")),
         }
     };
-    match (read(HEADER)?, read(ALIAS)?) {
+    match (read(HEADER, &HEADER_NAME)?, read(ALIAS, &ALIAS_NAME)?) {
         (Some(key), Some(alias)) if key != alias => {
             Err(ApiError::parameter(HEADER, format!("{HEADER} and {ALIAS} say different things")))
         }

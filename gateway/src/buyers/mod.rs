@@ -35,15 +35,15 @@ mod tickets;
 
 use crate::app::App;
 use crate::challenge;
-use crate::http::route::at;
+use crate::http::route::whole;
 use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
 
 pub use seat_feed::Feeds;
 
-/// Everything that buyers can call, relative to `/api/v1`.
+/// Everything that buyers can call, below `/api/v1`.
 pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
-    let at = |pattern| at("/api/v1", pattern);
+    let at = |pattern| whole("/api/v1", pattern);
     // Patterns are tried in turn: what a rush consists of comes first.
     service
         .service(at("/shows/{showId}/holds").post(holds::place))

@@ -5,39 +5,44 @@
 //! HEAD becomes GET before routing; the HTTP layer leaves the body out.
 
 use super::problem::{ApiError, Code};
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use usher_wire::PROBLEM_MEDIA_TYPE;
+
+/// What becomes of a request.
+pub type Answered = Result<ServiceResponse, actix_web::Error>;
 
 /// The longest path with its query, in bytes.
 const URI_BYTES_MAX: usize = 8_192;
 
-/// Answers in problems what no handler answers.
-pub async fn as_problem<B: MessageBody + 'static>(
+/// Has a request answered, and says in problems what no handler said.
+///
+/// # Errors
+/// Those of `answer`.
+pub async fn as_problem(
     mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
     let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri_bytes > URI_BYTES_MAX {
         let error = ApiError::new(Code::UriTooLong).limit(URI_BYTES_MAX as u64);
-        return Ok(request.into_response(error.error_response()).map_into_right_body());
+        return Ok(request.into_response(error.error_response()));
     }
     let is_head = request.method() == Method::HEAD;
     if is_head {
         request.head_mut().method = Method::GET;
     }
-    let response = next.call(request).await?;
+    let response = answer(request).await?;
     if is_head && response.response().body().size() == BodySize::Stream {
         // An event stream ends with its reader, and nobody reads the body of a HEAD.
-        return Ok(response.map_body(|_, _| EitherBody::right(BoxBody::new(()))));
+        return Ok(response.map_body(|_, _| BoxBody::new(())));
     }
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || says_why(&response) {
-        return Ok(response.map_into_left_body());
+        return Ok(response);
     }
     let allow = response.headers().get(ALLOW).cloned();
     let (request, _) = response.into_parts();
@@ -45,7 +50,7 @@ pub async fn as_problem<B: MessageBody + 'static>(
     if let Some(allow) = allow {
         replaced.headers_mut().insert(ALLOW, allow);
     }
-    Ok(ServiceResponse::new(request, replaced).map_into_right_body())
+    Ok(ServiceResponse::new(request, replaced))
 }
 
 /// Whether a handler wrote the answer: a problem, or what else it says in JSON.

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod fallback;
+pub mod packing;
 pub mod problem;
 pub mod query;
 pub mod refusals;

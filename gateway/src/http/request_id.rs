@@ -3,12 +3,10 @@
 //! The id travels beside the request as a task-local, since a problem may be made at a place that
 //! never saw the request (a body's fault, a panic's answer).
 
-use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
 use std::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 /// The header.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,44 +14,60 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CHARS_MAX: usize = 128;
 
 tokio::task_local! {
-    static CURRENT: String;
+    static CURRENT: HeaderValue;
 }
 
 /// The id of the request that this task is about; `None` outside of one.
 pub fn current() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
+    CURRENT.try_with(|id| text(id).to_owned()).ok()
 }
 
-/// Names the request, and logs how it ended.
-pub async fn name_request<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-    let id = match given.filter(|id| is_sane(id)) {
-        Some(id) => id.to_owned(),
-        None => data_encoding::HEXLOWER.encode(&rand::random::<[u8; 12]>()),
-    };
-    let header = HeaderValue::from_str(&id).expect("a sane id is a header value");
-    let span = tracing::debug_span!(
-        "request",
-        id,
-        method = %request.method(),
-        path = request.path(),
-    );
-    let started = Instant::now();
-    let answered = CURRENT.scope(id, next.call(request)).instrument(span.clone()).await;
-    answered.map(|mut response| {
-        response.headers_mut().insert(X_REQUEST_ID, header);
-        crate::telemetry::observe_request(&span, &response, started.elapsed());
-        response
-    })
+/// A request on its way to an answer that bears its name.
+pub struct Named {
+    id: HeaderValue,
+    span: Span,
+    begun: Instant,
+}
+
+impl Named {
+    /// Takes the id that the caller gave it, or makes one.
+    pub fn begin(request: &ServiceRequest) -> Self {
+        let given = request.headers().get(X_REQUEST_ID).filter(|id| is_sane(id.as_bytes()));
+        let id = given.cloned().unwrap_or_else(new_id);
+        let span = tracing::debug_span!(
+            "request",
+            id = text(&id),
+            method = %request.method(),
+            path = request.path(),
+        );
+        Self { id, span, begun: Instant::now() }
+    }
+
+    /// Does what is done to answer it: problems and log lines find its name.
+    pub fn within<F: Future>(&self, answer: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self.id.clone(), answer).instrument(self.span.clone())
+    }
+
+    /// Names its answer, counts and logs it.
+    pub fn end<B>(self, response: &mut ServiceResponse<B>) {
+        response.headers_mut().insert(X_REQUEST_ID, self.id);
+        crate::telemetry::observe_request(&self.span, response, self.begun.elapsed());
+    }
+}
+
+fn new_id() -> HeaderValue {
+    let id = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 12]>());
+    HeaderValue::try_from(id).expect("digits are a header value")
+}
+
+fn text(id: &HeaderValue) -> &str {
+    id.to_str().expect("sane ids are ASCII")
 }
 
 /// Whether a caller's id may be echoed and logged: short, printable, no spaces or quotes.
-fn is_sane(id: &str) -> bool {
+fn is_sane(id: &[u8]) -> bool {
     (1..=CHARS_MAX).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+/=:".contains(&b))
+        && id.iter().all(|b| b.is_ascii_alphanumeric() || b"._-+/=:".contains(b))
 }
 
 #[cfg(test)]
@@ -63,10 +77,10 @@ mod tests {
     #[test]
     fn only_harmless_ids_are_echoed() {
         for good in ["a", "0198-ab.c_d:e/f+g=", &"x".repeat(128)] {
-            assert!(is_sane(good), "{good}");
+            assert!(is_sane(good.as_bytes()), "{good}");
         }
         for bad in ["", "a b", "a\"b", "ü", "a\tb", &"x".repeat(129)] {
-            assert!(!is_sane(bad), "{bad}");
+            assert!(!is_sane(bad.as_bytes()), "{bad}");
         }
     }
 }

@@ -20,6 +20,13 @@ pub fn at(scope: &str, pattern: &str) -> Resource {
     actix_web::web::resource(pattern).app_data(Route::new(&format!("{scope}{pattern}")))
 }
 
+/// A resource at the same path, outside of any scope, for what is called most: a scope routes by
+/// itself once more, which costs a request as much as all else that is done around it.
+pub fn whole(scope: &str, pattern: &str) -> Resource {
+    let path = format!("{scope}{pattern}");
+    actix_web::web::resource(path.as_str()).app_data(Route::new(&path))
+}
+
 /// The name of a route and what was counted of it on this thread.
 pub struct Route {
     name: Arc<str>,

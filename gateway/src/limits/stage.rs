@@ -3,14 +3,13 @@
 
 use std::fmt::Write as _;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, ResponseError as _};
 
 use super::{Limits, Word, Words};
+use crate::http::fallback::Answered;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -19,16 +18,14 @@ const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy")
 ///
 /// # Errors
 /// Those of the handler.
-pub async fn limit<B: MessageBody + 'static>(
+pub async fn limit(
     limits: &Limits,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
     let peer = request.peer_addr().filter(|_| counts(&request));
     let client = peer.and_then(|peer| limits.clients.counted(peer.ip(), request.headers()));
-    let Some(client) = client else {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
-    };
+    let Some(client) = client else { return answer(request).await };
     let mut words = Words::default();
     let taken = match &limits.address {
         Some(layer) => words.add(layer.take(&client)),
@@ -37,18 +34,20 @@ pub async fn limit<B: MessageBody + 'static>(
     if let Err(error) = taken {
         let mut response = error.error_response();
         describe(&words.0, response.headers_mut());
-        return Ok(request.into_response(response).map_into_right_body());
+        return Ok(request.into_response(response));
     }
     request.extensions_mut().insert(words);
-    let mut response = next.call(request).await?;
+    let mut response = answer(request).await?;
     let words = response.request().extensions_mut().remove::<Words>();
     describe(&words.unwrap_or_default().0, response.headers_mut());
-    Ok(response.map_into_left_body())
+    Ok(response)
 }
 
+/// Whether it is a write of a buyer: organisers have keys, and are not limited.
 fn counts(request: &ServiceRequest) -> bool {
     let path = request.path();
     matches!(*request.method(), Method::POST | Method::DELETE)
+        && path.starts_with("/api/v1/")
         && !path.ends_with("/payments/callback")
         && !path.ends_with("/checkins")
 }

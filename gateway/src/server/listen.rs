@@ -3,10 +3,10 @@
 use super::{descriptors, mount, tls};
 use crate::app::App;
 use crate::config::HttpConfig;
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
-use actix_web::{App as Routes, HttpServer};
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
@@ -61,17 +61,14 @@ const WRITE_AHEAD_BYTES: usize = 4_096;
 pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listeners> {
     let http = &app.config.http;
     let shared = app.clone();
-    let public = HttpServer::new(move || {
-        let shared = shared.clone();
-        Routes::new().configure(move |service| mount::public_routes(service, &shared))
-    })
-    .workers(http.workers.get())
-    .max_connections(descriptors::connections_max(http))
-    .keep_alive(http.keep_alive)
-    .client_request_timeout(http.client_timeout)
-    .client_disconnect_timeout(http.client_timeout)
-    .h1_write_buffer_size(WRITE_AHEAD_BYTES)
-    .disable_signals();
+    let public = HttpServer::new(move || mount::public(&shared))
+        .workers(http.workers.get())
+        .max_connections(descriptors::connections_max(http))
+        .keep_alive(http.keep_alive)
+        .client_request_timeout(http.client_timeout)
+        .client_disconnect_timeout(http.client_timeout)
+        .h1_write_buffer_size(WRITE_AHEAD_BYTES)
+        .disable_signals();
     let public = match &http.tls {
         None => public.listen(sockets.public),
         Some((cert, key)) => public.listen_rustls_0_23(sockets.public, tls::read(cert, key)?),
@@ -79,18 +76,15 @@ pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listene
     let public = public.context("serve buyers and organisers")?.run();
 
     let shared = app.clone();
-    let operators = HttpServer::new(move || {
-        let shared = shared.clone();
-        Routes::new().configure(move |service| mount::operators_routes(service, &shared))
-    })
-    .workers(1)
-    .max_connections(descriptors::OPERATORS_MAX)
-    .keep_alive(http.keep_alive)
-    .client_request_timeout(http.client_timeout)
-    .disable_signals()
-    .listen(sockets.operators)
-    .context("serve operators")?
-    .run();
+    let operators = HttpServer::new(move || mount::operators(&shared))
+        .workers(1)
+        .max_connections(descriptors::OPERATORS_MAX)
+        .keep_alive(http.keep_alive)
+        .client_request_timeout(http.client_timeout)
+        .disable_signals()
+        .listen(sockets.operators)
+        .context("serve operators")?
+        .run();
 
     let (public_handle, operators_handle) = (public.handle(), operators.handle());
     let (public, operators) = (actix_web::rt::spawn(public), actix_web::rt::spawn(operators));

@@ -15,12 +15,11 @@ pub mod docs;
 pub mod health;
 pub mod lifecycle;
 mod listen;
-mod mount;
+pub mod mount;
 mod open;
 mod stages;
 pub mod tls;
 
-pub use mount::{operators_routes, public_routes};
 pub use open::{Opened, open};
 
 use crate::app::App;

@@ -1,59 +1,72 @@
 //! Which handler answers at which path, and through which stages.
 //!
 //! Each folder of handlers (`buyers`, `organisers`, `operators`, `sandbox`) has a function `routes`
-//! that says what it answers, relative to where it is mounted here. Keys are checked before
-//! anything of a request's body is read.
+//! that says what it answers: within a scope where something goes around it, such as the check of
+//! a key before anything of a body is read, else at whole paths. What a rush calls comes first.
 
 use super::{docs, health, stages};
 use crate::app::App;
 use crate::config::Cors;
 use crate::http::body::BytesMax;
+use crate::http::fallback;
 use crate::http::route::Route;
-use crate::http::{fallback, request_id};
 use crate::{buyers, operators, organisers, sandbox};
-use actix_web::middleware::{Compress, Condition, from_fn};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::App as Routes;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::web::{self, Data};
 
-/// Everything on the listener for buyers and organisers.
-pub fn public_routes(service: &mut ServiceConfig, app: &Data<App>) {
+/// All that a listener answers, with all that goes around it.
+pub trait Whole:
+    ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>
+{
+}
+
+impl<T> Whole for T where
+    T: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>
+{
+}
+
+/// The listener for buyers and organisers.
+pub fn public(
+    app: &Data<App>,
+) -> Routes<impl Whole<Response = ServiceResponse<impl MessageBody + use<>>> + use<>> {
     let config = &app.config;
-    let api = web::scope("/api/v1")
-        .app_data(BytesMax(config.bodies.bytes_max))
-        .configure(|service| buyers::routes(service, app))
-        .wrap(Condition::new(app.limits.is_some(), from_fn(stages::limit)));
     let admin = web::scope("/admin/v1")
         .app_data(BytesMax(config.bodies.admin_bytes_max))
         .configure(|service| organisers::routes(service, app))
         .wrap(from_fn(stages::organisers_only));
-    let all = web::scope("")
+    let pages = config.http.cors != Cors::Off;
+    Routes::new()
         .app_data(app.clone())
-        .service(api)
+        .app_data(Route::none())
+        .app_data(BytesMax(config.bodies.bytes_max))
+        .configure(|service| buyers::routes(service, app))
         .service(admin)
         .configure(|service| sandbox::routes::routes(service, app))
         .configure(docs::routes)
         .default_service(web::to(fallback::not_found))
-        .wrap(from_fn(fallback::as_problem))
-        .wrap(from_fn(stages::count))
-        .wrap(Condition::new(config.http.cors != Cors::Off, cors(&config.http.cors)))
-        .wrap(Compress::default())
-        .wrap(from_fn(request_id::name_request));
-    service.app_data(app.clone()).app_data(Route::none()).service(all);
+        .wrap(from_fn(stages::public))
+        .wrap(Condition::new(pages, cors(&config.http.cors)))
+        .wrap(Condition::new(pages, from_fn(stages::preflight)))
 }
 
-/// Everything on the listener for operators.
-pub fn operators_routes(service: &mut ServiceConfig, app: &Data<App>) {
+/// The listener for operators.
+pub fn operators(
+    app: &Data<App>,
+) -> Routes<impl Whole<Response = ServiceResponse<impl MessageBody + use<>>> + use<>> {
     let ops = web::scope("/ops/v1")
         .app_data(BytesMax(app.config.bodies.admin_bytes_max))
         .configure(|service| operators::routes(service, app))
         .wrap(from_fn(stages::operators_only));
-    let all = web::scope("")
+    Routes::new()
+        .app_data(app.clone())
+        .app_data(Route::none())
         .service(ops)
         .configure(health::routes)
         .default_service(web::to(fallback::not_found))
-        .wrap(from_fn(fallback::as_problem))
-        .wrap(Compress::default())
-        .wrap(from_fn(request_id::name_request));
-    service.app_data(app.clone()).app_data(Route::none()).service(all);
+        .wrap(from_fn(stages::operators))
 }
 
 /// Which browsers' pages may call, and which headers of ours they may read.

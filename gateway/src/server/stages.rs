@@ -1,46 +1,89 @@
 //! What every request goes through before and after its handler.
+//!
+//! ```text
+//!   preflight   names what CORS answers by itself; only where CORS is on
+//!   public      name ► in flight ► problems ► limits ► handler ► refusals counted ► packed ► named
+//!   operators   name ► problems ► handler ► packed ► named
+//!   …_only      the keys of organisers and operators, around their scopes
+//! ```
+//!
+//! All that goes around every request is one stage that calls plain functions, one inside the
+//! other: each stage of its own would cost every request a box, a turn and another kind of body.
 
 use super::lifecycle::Lifecycle;
 use crate::app::App;
 use crate::http::auth;
+use crate::http::fallback::{Answered, as_problem};
+use crate::http::packing::packed;
 use crate::http::problem::{ApiError, Code};
+use crate::http::request_id::{Named, X_REQUEST_ID};
 use crate::{limits, logbook};
 use actix_web::ResponseError as _;
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONNECTION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-/// Counts a request as in flight, or refuses it where the process is stopping. Counts problems by
-/// their code, so that a dashboard tells sold out from broken. One stage, since each costs every
-/// request a box and a turn.
-pub(super) async fn count<B: MessageBody + 'static>(
+/// Around everything on the listener for buyers and organisers.
+pub(super) async fn public(request: ServiceRequest, next: Next<BoxBody>) -> Answered {
+    let app = app_of(&request);
+    let handle = async |request| next.call(request).await;
+    let limited = async |request| match &app.limits {
+        Some(limits) => limits::limit(limits, request, handle).await,
+        None => handle(request).await,
+    };
+    let counted = async |request| count(&app.lifecycle, request, limited).await;
+    named(request, counted).await
+}
+
+/// Around everything on the listener for operators, which answers for as long as there is a process.
+pub(super) async fn operators(request: ServiceRequest, next: Next<BoxBody>) -> Answered {
+    let handle = async |request| next.call(request).await;
+    named(request, async |request| as_problem(request, handle).await).await
+}
+
+/// Names what never comes to the stages above, since CORS answers it by itself.
+pub(super) async fn preflight<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let app = app_of(&request);
-    let life: &Lifecycle = &app.lifecycle;
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let name = Named::begin(&request);
+    let mut response = next.call(request).await?;
+    if !response.headers().contains_key(X_REQUEST_ID) {
+        name.end(&mut response);
+    }
+    Ok(response)
+}
+
+/// Names a request and its answer, which is packed where its reader wants that.
+async fn named(
+    request: ServiceRequest,
+    answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
+    let name = Named::begin(&request);
+    let mut response = packed(name.within(answer(request)).await?);
+    name.end(&mut response);
+    Ok(response)
+}
+
+/// Counts a request as in flight, or refuses it where the process is stopping. Counts problems by
+/// their code, so that a dashboard tells sold out from broken.
+async fn count(
+    life: &Lifecycle,
+    request: ServiceRequest,
+    answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
     let Some(_in_flight) = life.begin() else {
         let mut response = ApiError::new(Code::Draining).error_response();
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return Ok(request.into_response(response).map_into_right_body());
+        return Ok(request.into_response(response));
     };
-    let response = next.call(request).await?;
+    let response = as_problem(request, answer).await?;
     if let Some(error) = response.response().error().and_then(|e| e.as_error::<ApiError>()) {
         metrics::counter!("usher_refusals_total", "code" => error.code().word()).increment(1);
     }
-    Ok(response.map_into_left_body())
-}
-
-/// Refuses what is more than one caller may do.
-pub(super) async fn limit<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let app = app_of(&request);
-    let limits = app.limits.as_ref().expect("mounted only where something is limited");
-    limits::limit(limits, request, next).await
+    Ok(response)
 }
 
 /// Lets organisers pass, and notes what they change.

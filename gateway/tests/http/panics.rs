@@ -4,7 +4,7 @@
 //! process, where its router can be given a command that no buyer can send.
 
 use actix_web::web::Data;
-use actix_web::{App, ResponseError as _, test};
+use actix_web::{ResponseError as _, test};
 use serde_json::Value;
 use usher_engine::command::{HoldRequest, Wish};
 use usher_engine::limits::EXPIRY_SLICE_MAX;
@@ -13,7 +13,7 @@ use usher_engine::{BuyerId, Cents, Command, Currency, HoldNo, MachineId, ShowKey
 use usher_gateway::config::Config;
 use usher_gateway::config::raw::RawConfig;
 use usher_gateway::http::problem::ApiError;
-use usher_gateway::server::{Opened, open, operators_routes};
+use usher_gateway::server::{Opened, mount, open};
 
 const SHOW: ShowKey = ShowKey(11);
 const HOUSE: MachineId = MachineId::house(SHOW);
@@ -81,7 +81,7 @@ async fn a_panic_is_told_to_who_asked_and_to_operators() {
         app.router.execute(segment, Command::Hold(hold)).await.expect("others are served");
     }
 
-    let operators = test::init_service(App::new().configure(|s| operators_routes(s, &app))).await;
+    let operators = test::init_service(mount::operators(&app)).await;
     let key = std::fs::read_to_string(dir.path().join("keys/operator_key")).expect("made");
     let request = test::TestRequest::get()
         .uri("/ops/v1/shards")

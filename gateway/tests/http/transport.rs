@@ -43,6 +43,16 @@ fn answers_are_packed_where_asked_for() {
 }
 
 #[test]
+fn small_answers_are_not_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let headers = [("Accept-Encoding", "gzip, br")];
+    let answer = request(server.public, "GET", "/nowhere", &headers, b"");
+    assert_eq!((answer.header("content-encoding"), answer.header("vary")), (None, None));
+    assert_eq!(answer.json()["code"], "NOT_FOUND");
+}
+
+#[test]
 fn the_document_names_what_is_served() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
@@ -68,6 +78,24 @@ fn other_origins_are_let_in_only_where_configured() {
     assert_eq!(ask(&[], page), None);
     assert_eq!(ask(&["--cors-origins", page], page).as_deref(), Some(page));
     assert_eq!(ask(&["--cors-origins", page], "https://other.example"), None);
+}
+
+#[test]
+fn what_a_browser_asks_first_is_named_and_counted_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = "https://tickets.example";
+    let server = Server::start(dir.path(), &["--cors-origins", page]);
+    let asks = [("Access-Control-Request-Method", "POST"), ("X-Request-Id", "first-1")];
+    let headers = [&[("Origin", page)], &asks[..]].concat();
+    let answer = request(server.public, "OPTIONS", "/api/v1/orders", &headers, b"");
+    assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("first-1")));
+    let metrics = String::from_utf8(server.get_ops("/metrics").body).unwrap();
+    let counted = "{method=\"other\",route=\"none\",status=\"200\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+    // A page must be let in to read that something is wrong.
+    let answer = request(server.public, "GET", "/nowhere", &[("Origin", page)], b"");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some(page)));
+    assert_eq!(answer.header("x-request-id").map(str::len), Some(24));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What buyers, and box offices that integrate, can do: everything under `/api/v1`.
 //!
 //! ```text
-//!   reads published views     shows, plans, seats, seat_stream (with seat_feed behind it)
+//!   reads published views     shows, plans, seats, seat_stream (with seat_feed and written behind them)
 //!   asks one owner, once      holds, orders, pay, callback, tickets, checkins, order_stream
 //!   asks the replica          orders (a buyer's list)
 //!   shared                    lookup, render, checks, contacts, idempotency, paging, etag, sse
@@ -32,6 +32,7 @@ mod seat_stream;
 mod seats;
 mod sse;
 mod tickets;
+mod written;
 
 use crate::app::App;
 use crate::challenge;

@@ -8,20 +8,22 @@ use crate::app::App;
 use crate::http::problem::ApiError;
 use crate::http::query::QueryOf;
 use crate::http::refusals::seat_status;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, VARY};
 use actix_web::web::{self, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use usher_engine::plan::{SeatIx, SeatPlan};
 use usher_engine::seats::SeatStatus;
-use usher_shards::ShowView;
 use usher_shards::view::{Changes, SeatMapCopy};
+use usher_shards::{Face, ShowView};
 use usher_wire::seatmap::{self, SEAT_MAP_MEDIA_TYPE};
 use usher_wire::{Problem, SeatMap, SeatState};
 
+use super::written::{self, Asked, Form, Written};
 use super::{etag, lookup};
 
 /// How long a reader may wait for a version that is not there yet.
@@ -64,40 +66,75 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let QueryOf(query) = query;
     let view = lookup::show(&app, &show_id)?;
-    let range = section(&view, query.section.as_deref())?;
+    let seats = section(&view, query.section.as_deref())?;
     if let Some(version) = query.at_least {
         let mut versions = view.subscribe();
         let reached = versions.wait_for(|now| *now >= version);
         // What is there after the wait is served, whatever version it has.
         drop(tokio::time::timeout(AT_LEAST_PATIENCE, reached).await);
     }
-    let tag = |version: u64| format!("\"{version}\"");
     let now = view.seats.figures().version;
-    if query.since.is_none() && etag::is_known(&request, &tag(now)) {
-        return Ok(headed(&mut HttpResponse::NotModified(), tag(now)).finish());
+    if query.since.is_none() {
+        let tag = tag(now);
+        if etag::is_known(&request, &tag) {
+            return Ok(headed(&mut HttpResponse::NotModified(), tag).finish());
+        }
     }
-    let wants_compact = wants_compact(&request);
-    // A version from the future was not given out here: the whole map sets its reader right.
-    let since = query.since.filter(|since| !wants_compact && *since <= now);
-    let changes = since.and_then(|since| Some((since, view.seats.changes_since(since)?)));
-    if let Some((since, changes)) = changes {
-        let mut response = HttpResponse::Ok();
-        headed(&mut response, tag(changes.version));
-        return Ok(response.json(delta(&view, since, &changes, &range)));
+    let form = match query.since {
+        _ if wants_compact(&request) => Form::Compact,
+        // A version from the future was not given out here: the whole map sets its reader right.
+        Some(since) if since <= now => Form::Since(since),
+        _ => Form::Json,
+    };
+    let face = view.face();
+    let terms_version = face.terms_version;
+    let asked = Asked { show: view.key, terms_version, version: now, form, seats };
+    let written = match written::find(&asked) {
+        Some(written) => written,
+        None => {
+            let written = write(&view, &face, &asked).await?;
+            written::remember(asked, &written);
+            written
+        }
+    };
+    let mut response = HttpResponse::Ok();
+    headed(&mut response, tag(written.version));
+    response.insert_header((
+        CONTENT_TYPE,
+        match form {
+            Form::Compact => SEAT_MAP_MEDIA_TYPE,
+            Form::Since(_) | Form::Json => "application/json",
+        },
+    ));
+    Ok(response.body(written.bytes))
+}
+
+async fn write(view: &Arc<ShowView>, face: &Arc<Face>, asked: &Asked) -> Result<Written, ApiError> {
+    let seats = asked.seats.clone();
+    if let Form::Since(since) = asked.form
+        && let Some(changes) = view.seats.changes_since(since)
+    {
+        let map = delta(view, face, since, &changes, &seats);
+        return Ok(Written { version: changes.version, bytes: json(&map) });
     }
     let copy = view.seats.copy();
-    let mut response = HttpResponse::Ok();
-    headed(&mut response, tag(copy.version));
-    if wants_compact {
-        response.insert_header((CONTENT_TYPE, SEAT_MAP_MEDIA_TYPE));
-        return Ok(response.body(compact(&copy, range)));
-    }
-    response.insert_header((CONTENT_TYPE, "application/json"));
-    if range.len() <= SEATS_AT_ONCE_MAX {
-        return Ok(response.body(whole(&view, &copy, range)));
-    }
-    let body = web::block(move || whole(&view, &copy, range)).await.map_err(ApiError::internal)?;
-    Ok(response.body(body))
+    let version = copy.version;
+    let bytes = match asked.form {
+        Form::Compact => compact(&copy, seats).into(),
+        Form::Since(_) | Form::Json if seats.len() <= SEATS_AT_ONCE_MAX => {
+            json(&whole(view, face, &copy, seats))
+        }
+        Form::Since(_) | Form::Json => {
+            let (view, face) = (view.clone(), face.clone());
+            let written = web::block(move || json(&whole(&view, &face, &copy, seats)));
+            written.await.map_err(ApiError::internal)?
+        }
+    };
+    Ok(Written { version, bytes })
+}
+
+fn json(map: &SeatMap) -> Bytes {
+    serde_json::to_vec(map).expect("a seat map is plain data").into()
 }
 
 /// The seats of a section; all of them where none is named.
@@ -108,15 +145,21 @@ fn section(view: &ShowView, name: Option<&str>) -> Result<Range<u32>, ApiError> 
     found.ok_or_else(|| ApiError::parameter("section", "the plan has no such section"))
 }
 
+fn tag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
 fn headed(
     response: &mut actix_web::HttpResponseBuilder,
     tag: String,
 ) -> &mut actix_web::HttpResponseBuilder {
     // Any cache may keep it, but must ask whether it still holds.
+    const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+    const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
     response
         .insert_header((ETAG, tag))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((VARY, "Accept, Accept-Encoding"))
+        .insert_header((CACHE_CONTROL, NO_CACHE))
+        .insert_header((VARY, VARIES))
 }
 
 fn wants_compact(request: &HttpRequest) -> bool {
@@ -155,8 +198,13 @@ impl Iterator for SeatsOf {
 
 impl ExactSizeIterator for SeatsOf {}
 
-fn delta(view: &ShowView, since: u64, changes: &Changes, range: &Range<u32>) -> SeatMap {
-    let face = view.face();
+fn delta(
+    view: &ShowView,
+    face: &Face,
+    since: u64,
+    changes: &Changes,
+    range: &Range<u32>,
+) -> SeatMap {
     let seats = changes.seats.iter().filter(|(seat, _)| range.contains(&seat.0));
     let seats = view.plan.iter().flat_map(|plan| {
         seats.clone().map(|&(seat, status)| state(plan, &face.terms.prices, seat, status))
@@ -164,14 +212,12 @@ fn delta(view: &ShowView, since: u64, changes: &Changes, range: &Range<u32>) -> 
     SeatMap { version: changes.version, since: Some(since), seats: seats.collect() }
 }
 
-fn whole(view: &Arc<ShowView>, copy: &SeatMapCopy, range: Range<u32>) -> Vec<u8> {
-    let face = view.face();
+fn whole(view: &ShowView, face: &Face, copy: &SeatMapCopy, range: Range<u32>) -> SeatMap {
     let seats = view.plan.iter().flat_map(|plan| {
         let prices = &face.terms.prices;
         SeatsOf(range.clone()).map(move |seat| state(plan, prices, seat, copy.status(seat)))
     });
-    let map = SeatMap { version: copy.version, since: None, seats: seats.collect() };
-    serde_json::to_vec(&map).expect("a seat map is plain data")
+    SeatMap { version: copy.version, since: None, seats: seats.collect() }
 }
 
 fn state(

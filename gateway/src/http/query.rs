@@ -20,6 +20,10 @@ impl<T: DeserializeOwned> FromRequest for QueryOf<T> {
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    // Which parameter is wrong is only looked for when one is.
+    if let Ok(value) = serde_urlencoded::from_str(query) {
+        return Ok(value);
+    }
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let words = error.inner().to_string();

@@ -112,7 +112,8 @@ const ON_TIME: &[(&str, &str)] = &[
         "wrong amount, then the same payment right: the first word counts",
         "success p1 of 1 50.00
          success p1 of 1 100.00 => order 1 PendingPay by 900, p1 WrongAmount due 50.00; noted
-         failed p1 of 1 50.00   => order 1 PendingPay by 900, p1 WrongAmount due 50.00; noted as failed",
+         failed p1 of 1 50.00   => order 1 PendingPay by 900, p1 WrongAmount due 50.00; \
+                                   noted as failed",
     ),
     (
         "wrong amount on a ticketed order",
@@ -459,7 +460,7 @@ fn late_money_for_standing_tickets() {
         (
             "a failure needs no stock",
             "s0: ben holds 5 standing
-             s0: failed p1 of 1 80.00  => order 1 Expired; noted",
+             s0: failed p1 of 1 80.00  => order 1 Expired; noted as failed",
         ),
     ];
     play_all(EXPIRED, &rows);

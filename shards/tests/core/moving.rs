@@ -68,7 +68,7 @@ fn what_is_not_durable_is_not_handed_over() {
 }
 
 #[test]
-fn a_request_for_the_old_owner_is_forwarded_and_one_that_is_early_waits() {
+fn a_request_for_the_old_owner_is_forwarded() {
     let mut world = World::new(2);
     world.open_show(show(10, None));
     let from = world.around.routes.owner(HOUSE.partition());
@@ -78,6 +78,27 @@ fn a_request_for_the_old_owner_is_forwarded_and_one_that_is_early_waits() {
     let request = Request::Execute(hold_seats(1, &[0]));
     world.ask_shard(from, Envelope { machine: HOUSE, request, reply: Some(reply) });
     world.settle();
+    assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
+}
+
+#[test]
+fn a_request_that_overtakes_its_partition_waits_for_it() {
+    let mut world = World::new(2);
+    world.open_show(show(10, None));
+    let from = world.around.routes.owner(HOUSE.partition());
+    let (done, mut moved) = oneshot::channel();
+    let release = PeerMessage::Release { partition: HOUSE.partition(), to: 1 - from, done };
+    world.cores[from].hear(release);
+    assert!(world.cores[from].close_turn().is_none());
+    // The route has changed, and the partition is on its way.
+    assert_eq!(world.around.routes.owner(HOUSE.partition()), 1 - from);
+    let (reply, mut waiting) = oneshot::channel();
+    let request = Request::Execute(hold_seats(1, &[0]));
+    world.cores[1 - from].deliver(Envelope { machine: HOUSE, request, reply: Some(reply) });
+    assert!(world.cores[1 - from].take_outgoing().is_none(), "nobody else can help");
+    assert!(moved.try_recv().is_err() && waiting.try_recv().is_err());
+    world.settle();
+    assert!(moved.try_recv().is_ok());
     assert!(matches!(waiting.try_recv(), Ok(Reply::Done(_))));
 }
 

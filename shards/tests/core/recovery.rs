@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use usher_engine::MachineId;
 use usher_engine::seats::SeatStatus;
+use usher_engine::{Inventory, MachineId};
 use usher_shards::core::Core;
 use usher_shards::message::{Reply, Request};
 use usher_shards::view::Directory;
@@ -43,6 +43,9 @@ fn a_start_says_what_it_read() {
     assert_eq!((figures.records, figures.bytes), (world.records, world.bytes));
     assert_eq!(figures.machines, 3, "a house and two segments");
     assert_eq!(state.covers.seq, world.records);
+    let live = &world.cores[world.around.routes.owner(HOUSE.partition())];
+    let version = |inventory: Option<&Inventory>| inventory.map(Inventory::version);
+    assert_eq!(version(state.inventory(HOUSE)), version(live.inventory(HOUSE)));
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl World {
     fn pass_messages(&mut self) {
         for shard in 0..self.cores.len() {
             while let Some((to, message)) = self.cores[shard].take_outgoing() {
+                assert_ne!(to, shard, "a shard has no need to write to itself");
                 self.step(to, |core| core.hear(message));
             }
         }

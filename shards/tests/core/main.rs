@@ -3,6 +3,7 @@
 
 mod durability;
 mod expiry;
+mod gathering;
 mod moving;
 mod panics;
 mod recovery;

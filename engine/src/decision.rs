@@ -91,7 +91,7 @@ pub enum Effect {
         /// Number between the two.
         number: u32,
     },
-    /// Wake this inventory for its schedule.
+    /// Wake this inventory for its schedule: at this time, instead of any that it named before.
     WakeAt(Timestamp),
 }
 

@@ -92,9 +92,10 @@ impl Inventory {
                 Decision::refuse(Refusal::ScheduleFull)
             }
             Some(at) => {
+                let next = show.schedule.first().map_or(at, |batch| batch.at.min(at));
                 let scheduled = Scheduled { at, what: what.clone() };
                 Decision::done(Event::OnSaleScheduled(scheduled), Subject::Show)
-                    .with(Effect::WakeAt(at))
+                    .with(Effect::WakeAt(next))
             }
         }
     }

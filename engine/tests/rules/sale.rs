@@ -180,7 +180,7 @@ fn batches_wait_for_their_time() {
         show: draft
         on sale A1 A2 A3 at 100 => done; wake at 100
         on sale 2 standing at 50 => done; wake at 50
-        on sale B1 at 100       => done; wake at 100
+        on sale B1 at 100       => done; wake at 50
         on sale C1 at 0         => done
         open
         ? counts                => 1 free, 0 held, 0 sold, 15 blocked
@@ -216,7 +216,7 @@ fn batches_wait_for_their_time() {
         on sale A1 at 65        => no: schedule full
         on sale A2              => done
         @1 schedule             => done; wake at 2
-        on sale A1 at 65        => done; wake at 65
+        on sale A1 at 65        => done; wake at 2
         ";
     check("the schedule is bounded", &script);
 }

@@ -7,6 +7,7 @@ mod gathering;
 mod moving;
 mod panics;
 mod recovery;
+mod schedule;
 mod schedules;
 mod stock;
 mod world;

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 use usher_engine::MachineId;
+use usher_shards::core::Core;
 use usher_shards::message::{Envelope, PeerMessage, Reply, Request};
 
 use crate::world::{SHOW, World, hold_seats, hold_stock, show};
@@ -34,6 +35,8 @@ fn nothing_is_lost_on_the_way() {
     let audit = world.cores[owner].inventory(HOUSE).expect("moved along").audit();
     assert_eq!(audit.held, sold.len() as u64);
     assert!(audit.double_sold.is_empty() && audit.faults.is_empty(), "{audit:?}");
+    let kept = world.cores.iter().map(Core::machine_count).sum::<usize>();
+    assert_eq!(kept, 1, "who handed it over keeps nothing of it");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use smallvec::smallvec;
 
+use crate::accounts::ApiKeyNo;
 use crate::event::{Event, Events};
 use crate::id::{AccountNo, HoldNo, PaymentRef, PlaceNo};
 use crate::money::Cents;
@@ -12,7 +13,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// To be recorded, then applied, in this order. Empty for most refusals; a refusal that met
-    /// something past its end carries the expiry.
+    /// something past its end carries the expiry, one that met a stolen token the end of its
+    /// session.
     pub events: Events,
     /// What to answer, once everything it rests on is durable.
     pub outcome: Outcome,
@@ -56,6 +58,8 @@ pub enum Subject {
     Place(PlaceNo),
     /// An account.
     Account(AccountNo),
+    /// A key of an integrator.
+    ApiKey(ApiKeyNo),
     /// The show itself, or nothing in particular.
     Show,
 }

@@ -41,14 +41,15 @@ pub struct ShowKey(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionId(pub u16);
 
-/// The address of one state machine. Of a show, slot 0 is its *house* (its record and its seats), later
-/// slots are the segments of its stock pools, and one is its waiting room. Accounts belong to no
-/// show: there the number of the bucket stands in its place.
+/// The address of one state machine. Of a show, slot 0 is its *house* (its record and its seats),
+/// later slots are the segments of its stock pools, and one is its waiting room. Accounts belong to
+/// no show: there the number of the bucket stands in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineId {
     /// The show that this machine belongs to, or the bucket of accounts.
     pub show: ShowKey,
-    /// 0 for the house, `1 + pool * SEGMENTS_MAX + segment` for a stock segment, or one of the last.
+    /// 0 for the house, `1 + pool * SEGMENTS_MAX + segment` for a stock segment, or one of the
+    /// last.
     pub slot: u16,
 }
 
@@ -74,6 +75,9 @@ impl MachineId {
         assert!(bucket < ACCOUNT_BUCKETS, "bucket {bucket}");
         Self { show: ShowKey(bucket as u64), slot: ACCOUNTS_SLOT }
     }
+
+    /// Where the keys of integrators are: beside all accounts, and without any.
+    pub const API_KEYS: Self = Self { show: ShowKey(ACCOUNT_BUCKETS as u64), slot: ACCOUNTS_SLOT };
 
     /// What kind of machine lives here.
     #[must_use]
@@ -128,9 +132,9 @@ pub struct HoldNo(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceNo(pub u32);
 
-/// An account within its bucket, counted from 0.
+/// An account within its bucket: a number that was drawn at random when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountNo(pub u32);
+pub struct AccountNo(pub u64);
 
 /// A buyer: 128 bits of a cryptographic hash of the public user id, so that the id itself never
 /// reaches the journal.

@@ -8,7 +8,8 @@
 //! | [`Accounts`] | who people are: one of many parts of all accounts |
 //!
 //! The address says the kind, so a machine in which nothing happened yet can be made from it alone,
-//! and a command can only ever meet a machine of another kind by a bug of its sender: it is refused.
+//! and a command can only ever meet a machine of another kind by a bug of its sender: it is
+//! refused.
 
 use crate::accounts::{Accounts, AccountsImage};
 use crate::command::Command;
@@ -128,7 +129,8 @@ impl Machine {
     pub fn assert_conserved(&self) {
         match self {
             Self::Inventory(inventory) => inventory.assert_conserved(),
-            Self::Room(_) | Self::Accounts(_) => {}
+            Self::Accounts(accounts) => accounts.assert_consistent(),
+            Self::Room(_) => {}
         }
     }
 

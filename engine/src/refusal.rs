@@ -124,6 +124,30 @@ pub enum Refusal {
     /// The login belongs to an account already.
     #[error("an account with this login exists")]
     LoginTaken,
+    /// No account of this number or login (any more).
+    #[error("no such account")]
+    UnknownAccount,
+    /// As many accounts as one bucket may have, or a number that is taken.
+    #[error("there is no room for another account")]
+    AccountsFull,
+    /// What was checked is not the password any more.
+    #[error("the password was changed meanwhile")]
+    PasswordChanged,
+    /// The session ended, or was never opened.
+    #[error("no such session")]
+    UnknownSession,
+    /// A refresh token that was replaced came back.
+    #[error("the refresh token was used before; its session has ended")]
+    TokenReused,
+    /// The token that resets a password was used, replaced, or its time is over.
+    #[error("the way to reset the password is not good (any more)")]
+    ResetInvalid,
+    /// No key of this number (any more).
+    #[error("no such key")]
+    UnknownApiKey,
+    /// As many keys of integrators as there may be.
+    #[error("there are as many keys as there may be")]
+    TooManyApiKeys,
 }
 
 impl Refusal {
@@ -162,6 +186,14 @@ impl Refusal {
             Self::IllegalSaleMove => 28,
             Self::ScheduleFull => 29,
             Self::LoginTaken => 30,
+            Self::UnknownAccount => 31,
+            Self::AccountsFull => 32,
+            Self::PasswordChanged => 33,
+            Self::UnknownSession => 34,
+            Self::TokenReused => 35,
+            Self::ResetInvalid => 36,
+            Self::UnknownApiKey => 37,
+            Self::TooManyApiKeys => 38,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::buyers::Feeds;
 use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::config::secrets::Secrets;
+use crate::identity::Identity;
 use crate::ids::IdCodec;
 use crate::limits::Limits;
 use crate::logbook::Logbook;
@@ -58,6 +59,8 @@ pub struct App {
     pub devices: Devices,
     /// How risky requests are.
     pub risk: Risk,
+    /// Who people are, and what they may do.
+    pub identity: Identity,
     /// Who did what.
     pub logbook: Logbook,
     /// Renders what was counted.

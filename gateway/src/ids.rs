@@ -5,6 +5,8 @@
 //!   o_… order     show 8 │ slot 2 │ number 4                        │ tag 8
 //!   p_… payment   show 8 │ slot 2 │ number 4 │ random 8             │ tag 8
 //!   t_… ticket    show 8 │ slot 2 │ number 4 │ index 1 │ nonce 10   │ tag 8
+//!   u_… user      bucket 2 │ number 8                               │ tag 8
+//!   x_… user of another issuer: 20 bytes of a hash of issuer and subject
 //! ```
 //!
 //! Numbers are big-endian and the whole is base32 (Crockford's letters, lower case). The tag is
@@ -21,7 +23,9 @@ use sha2::{Digest as _, Sha256};
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher as _;
 use std::sync::LazyLock;
-use usher_engine::id::{BuyerId, HoldNo, MachineId, ShowKey, TicketNonce};
+use usher_engine::id::{
+    ACCOUNT_BUCKETS, AccountNo, BuyerId, HoldNo, MachineId, ShowKey, TicketNonce,
+};
 use usher_engine::plan::PlanId;
 
 /// The most characters in a show id.
@@ -30,10 +34,12 @@ pub const SHOW_ID_CHARS_MAX: usize = 64;
 const ROUTE_BYTES: usize = 8 + 2 + 4;
 const PAYMENT_BYTES: usize = ROUTE_BYTES + 8;
 const TICKET_BYTES: usize = ROUTE_BYTES + 1 + 10;
+const USER_BYTES: usize = 2 + 8;
+const EXTERNAL_USER_BYTES: usize = 20;
 const TAG_BYTES: usize = 8;
 
 /// Crockford's alphabet: no letter can be mistaken for a digit.
-static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+pub(crate) static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
     specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
     specification.encoding().expect("32 different symbols")
@@ -62,6 +68,22 @@ pub struct TicketRoute {
     pub index: u8,
     /// Its random part.
     pub nonce: TicketNonce,
+}
+
+/// Where a user's account lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UserRoute {
+    /// Which part of all accounts.
+    pub bucket: u16,
+    /// The number there.
+    pub account: AccountNo,
+}
+
+impl UserRoute {
+    /// The owner.
+    pub fn machine(self) -> MachineId {
+        MachineId::accounts(self.bucket)
+    }
 }
 
 /// Writes and reads external ids under this server's key.
@@ -142,6 +164,25 @@ impl IdCodec {
         })
     }
 
+    /// A user's id.
+    pub fn user(&self, user: UserRoute) -> String {
+        let mut bytes = [0; USER_BYTES];
+        bytes[..2].copy_from_slice(&user.bucket.to_be_bytes());
+        bytes[2..].copy_from_slice(&user.account.0.to_be_bytes());
+        self.write(b'u', &bytes)
+    }
+
+    /// Where a user's account lives.
+    pub fn parse_user(&self, id: &str) -> Result<UserRoute, ForeignId> {
+        let bytes = self.read::<USER_BYTES>(b'u', id)?;
+        let bucket = u16::from_be_bytes([bytes[0], bytes[1]]);
+        let account = u64::from_be_bytes(bytes[2..].try_into().expect("8 bytes are left"));
+        match bucket < ACCOUNT_BUCKETS {
+            true => Ok(UserRoute { bucket, account: AccountNo(account) }),
+            false => Err(ForeignId),
+        }
+    }
+
     fn write(&self, kind: u8, bytes: &[u8]) -> String {
         let mut all = [0; TICKET_BYTES + TAG_BYTES];
         all[..bytes.len()].copy_from_slice(bytes);
@@ -210,6 +251,21 @@ pub fn parse_plan(text: &str) -> Result<PlanId, ForeignId> {
     bytes.try_into().map(PlanId).map_err(|_| ForeignId)
 }
 
+/// The id of a user whom another issuer knows.
+pub fn external_user(issuer: &str, subject: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(issuer.as_bytes())
+        .chain_update([0])
+        .chain_update(subject.as_bytes())
+        .finalize();
+    format!("x_{}", BASE32.encode(&digest[..EXTERNAL_USER_BYTES]))
+}
+
+/// Whether a user id is one that only a log-in gives: whoever merely names it may be anybody.
+pub fn needs_log_in(user_id: &str) -> bool {
+    user_id.starts_with("u_") || user_id.starts_with("x_")
+}
+
 /// The engine's name of a show.
 pub fn show_key(show_id: &str) -> ShowKey {
     let key = u64::from_be_bytes(first_bytes(show_id));
@@ -268,6 +324,20 @@ mod tests {
         assert_eq!(ids.parse_ticket(&code), Ok(ticket));
         assert_eq!(code, ids.ticket(&ticket));
         assert!(code.len() <= MAX_ID_CHARS);
+    }
+
+    #[test]
+    fn a_user_id_leads_to_the_account() {
+        let ids = codec();
+        let user = UserRoute { bucket: 4_095, account: AccountNo(u64::MAX) };
+        assert_eq!(ids.parse_user(&ids.user(user)), Ok(user));
+        assert_eq!(ids.parse_user(&ids.hold(some_route())), Err(ForeignId));
+        let beyond = UserRoute { bucket: 4_096, ..user };
+        assert_eq!(ids.parse_user(&ids.user(beyond)), Err(ForeignId));
+        assert!(needs_log_in(&ids.user(user)) && needs_log_in(&external_user("i", "s")));
+        assert!(!needs_log_in("ada"));
+        assert_eq!(external_user("i", "s"), external_user("i", "s"));
+        assert_ne!(external_user("is", ""), external_user("i", "s"), "the border counts");
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //!                                    ├─ organisers/  /admin/v1   plans, shows, reports, the counter
 //!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
 //!                                    ├─ sandbox/     /sandbox    a payment provider for trying
+//!                                    ├─ identity/    /api/v1     accounts, tokens, who calls
 //!                                    └─ docs, health
-//!   shared by all of them: app, http/ (bodies, problems, keys), limits/, challenge/, risk/, logbook/,
+//!   shared by all of them: app, http/ (bodies, problems), limits/, challenge/, risk/, logbook/,
 //!                         ids, plans, payments/, tickets/
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod challenge;
 pub mod commands;
 pub mod config;
 pub mod http;
+pub mod identity;
 pub mod ids;
 pub mod limits;
 pub mod logbook;

@@ -4,10 +4,11 @@
 //! keys, the bounds that their types do not say (`bounds`), and the problems that each may end in
 //! (`problems`). `scripts/conformance` holds a running server against all of it.
 
-use crate::{buyers, operators, organisers, sandbox, server};
+use crate::{buyers, identity, operators, organisers, sandbox, server};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+mod access;
 mod bounds;
 mod problems;
 
@@ -27,6 +28,7 @@ mod problems;
         (name = "buyers", description = "Shows, seats, holds, orders, tickets, check-ins"),
         (name = "payments", description = "Starting a payment, and the provider's callback"),
         (name = "organisers", description = "Plans, shows, what is on sale, reports, the counter"),
+        (name = "identity", description = "Accounts, tokens, keys of integrators"),
         (name = "operators", description = "Shards, partitions, snapshots, audit (on the operators' listener)"),
         (name = "sandbox", description = "A payment provider for trying and testing"),
         (name = "health", description = "Whether the server lives and is ready (on the operators' listener)"),
@@ -39,6 +41,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     for part in [
         buyers::Api::openapi(),
+        identity::Api::openapi(),
         organisers::Api::openapi(),
         operators::Api::openapi(),
         sandbox::routes::Api::openapi(),
@@ -46,20 +49,24 @@ pub fn document() -> utoipa::openapi::OpenApi {
         document.merge(part);
     }
     Keys.modify(&mut document);
+    access::describe(&mut document);
     bounds::describe(&mut document);
     problems::describe(&mut document);
     document
 }
 
-/// The two bearer keys.
+/// The kinds of bearer credentials.
 struct Keys;
 
 impl Modify for Keys {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         for (name, words) in [
-            ("organiser", "The organiser key, for `/admin/v1`"),
-            ("operator", "The operator key, for `/ops/v1`"),
+            ("organiser", "The organiser's key, or one with the scope `organise`"),
+            ("operator", "The operator's key, or one with the scope `operate`"),
+            ("front", "A key with the scope `sell`, of whoever sells for users"),
+            ("gate", "A key with the scope `checkin`"),
+            ("user", "A user's access token"),
         ] {
             let scheme =
                 HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(words)).build();

@@ -16,7 +16,7 @@ use usher_persistence::{
     SnapshotReader, Snapshots,
 };
 
-use crate::core::{Partition, publish_recovered};
+use crate::core::{Partition, publish_recovered, publish_recovered_keys};
 use crate::stats::RecoveryFigures;
 use crate::view::Directory;
 
@@ -247,6 +247,7 @@ impl State {
                 .filter(|inventory| inventory.id().is_house() == is_house)
                 .for_each(|inventory| publish_recovered(directory, inventory));
         }
+        publish_recovered_keys(directory, self.partitions.values());
     }
 
     /// Writes a snapshot of this state, one section per partition.

@@ -7,6 +7,7 @@
 //!
 //! One binary rather than one per file: it links once.
 
+mod accounts;
 mod checkin;
 mod common;
 mod expiry;

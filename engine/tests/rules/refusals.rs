@@ -40,6 +40,14 @@ fn the_numbers_of_refusals_are_stable() {
         (28, Refusal::IllegalSaleMove),
         (29, Refusal::ScheduleFull),
         (30, Refusal::LoginTaken),
+        (31, Refusal::UnknownAccount),
+        (32, Refusal::AccountsFull),
+        (33, Refusal::PasswordChanged),
+        (34, Refusal::UnknownSession),
+        (35, Refusal::TokenReused),
+        (36, Refusal::ResetInvalid),
+        (37, Refusal::UnknownApiKey),
+        (38, Refusal::TooManyApiKeys),
     ];
     for (place, (number, refusal)) in (1..).zip(&table) {
         assert_eq!(refusal.number(), *number, "{refusal:?}");

@@ -6,6 +6,7 @@
 use crate::app::App;
 use crate::http::body::Body;
 use crate::http::problem::ApiError;
+use crate::identity::Caller;
 use crate::ids::{self, TicketRoute};
 use crate::tickets::payload::PAYLOAD_CHARS_MAX;
 use actix_web::HttpResponse;
@@ -33,8 +34,10 @@ const CODE_CHARS_MAX: usize = 256;
 )]
 pub(super) async fn scan(
     app: Data<App>,
+    caller: Caller,
     body: Body<CheckinRequest>,
 ) -> Result<HttpResponse, ApiError> {
+    caller.may_check_in()?;
     let Body(scan) = body;
     let scanned_at = check(&scan)?;
     let route = match identify(&app, &scan)? {

@@ -28,15 +28,23 @@ pub fn contact(contact: &Contact, pointer: &str) -> Result<(), ApiError> {
         text(phone, &format!("{pointer}/phone"), 1, PHONE_CHARS_MAX)?;
     }
     if let Some(email) = &contact.email {
-        text(email, &format!("{pointer}/email"), 3, EMAIL_CHARS_MAX)?;
-        // Anything stricter refuses addresses that work.
-        let has_both_sides =
-            email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
-        if !has_both_sides {
-            return Err(ApiError::field(format!("{pointer}/email"), "it is no e-mail address"));
-        }
+        self::email(email, &format!("{pointer}/email"))?;
     }
     Ok(())
+}
+
+/// An e-mail address, as far as that can be said without sending to it.
+///
+/// # Errors
+/// [`crate::http::Code::InvalidField`] at `pointer`.
+pub fn email(email: &str, pointer: &str) -> Result<(), ApiError> {
+    text(email, pointer, 3, EMAIL_CHARS_MAX)?;
+    // Anything stricter refuses addresses that work.
+    let has_both_sides = email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    match has_both_sides {
+        true => Ok(()),
+        false => Err(ApiError::field(pointer, "it is no e-mail address")),
+    }
 }
 
 /// Text of so many characters, none of them a control character and not all of them spaces.

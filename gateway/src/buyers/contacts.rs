@@ -19,6 +19,15 @@ use usher_wire::Contact;
 /// [`Code::DiskFull`] where there is no room for keys, [`Code::Busy`] where too many new buyers
 /// wait.
 pub async fn seal(app: &App, buyer: BuyerId, contact: &Contact) -> Result<Box<[u8]>, ApiError> {
+    let text = serde_json::to_vec(contact).expect("a contact is plain data");
+    seal_text(app, buyer, &text).await
+}
+
+/// Seals any text that names a buyer, under the buyer's key.
+///
+/// # Errors
+/// As [`seal`].
+pub async fn seal_text(app: &App, buyer: BuyerId, text: &[u8]) -> Result<Box<[u8]>, ApiError> {
     if app.router.is_disk_full() {
         return Err(ApiError::new(Code::DiskFull));
     }
@@ -31,16 +40,20 @@ pub async fn seal(app: &App, buyer: BuyerId, contact: &Contact) -> Result<Box<[u
         Ok(prepared) => prepared.map_err(refuse)?,
         Err(_) => return Err(refuse(KeyError::Failed)),
     }
-    let text = serde_json::to_vec(contact).expect("a contact is plain data");
     // Encrypting some hundred bytes takes microseconds, and the key is there.
-    let sealed = app.keyring.seal(buyer.0, &text).map_err(refuse)?;
+    let sealed = app.keyring.seal(buyer.0, text).map_err(refuse)?;
     Ok(sealed.into_boxed_slice())
 }
 
 /// Opens a sealed contact; `None` where there is none, or its buyer's key was destroyed.
 pub fn open(app: &App, buyer: BuyerId, sealed: &[u8]) -> Option<Contact> {
-    let text = app.keyring.open_sealed(buyer.0, sealed)?;
+    let text = open_text(app, buyer, sealed)?;
     serde_json::from_slice(&text).ok()
+}
+
+/// Opens any sealed text; `None` where its buyer's key was destroyed.
+pub fn open_text(app: &App, buyer: BuyerId, sealed: &[u8]) -> Option<Vec<u8>> {
+    app.keyring.open_sealed(buyer.0, sealed)
 }
 
 fn refuse(app: &App, error: KeyError) -> ApiError {

@@ -8,6 +8,7 @@ use crate::challenge::{self, Visit};
 use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
+use crate::identity::{Caller, Who};
 use crate::ids::{self, HoldRoute};
 use crate::limits;
 use actix_web::http::header::LOCATION;
@@ -22,8 +23,8 @@ use usher_wire::{
 };
 
 use super::idempotency::{self, Operation, REPLAYED_HEADER};
+use super::lookup;
 use super::render::Holding;
-use super::{checks, lookup};
 
 /// Holds seats or standing tickets for a while: all of them or none.
 #[utoipa::path(
@@ -41,19 +42,21 @@ use super::{checks, lookup};
 pub(super) async fn place(
     app: Data<App>,
     show_id: Path<String>,
+    caller: Caller,
     request: HttpRequest,
     body: Body<HoldRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let view = lookup::show(&app, &show_id)?;
     let Body(asked) = body;
-    checks::user_id(&asked.user_id, "/userId")?;
-    let buyer = ids::buyer_id(&asked.user_id);
+    let buyer = ids::buyer_id(&caller.user(&asked.user_id, "/userId")?);
     let hold_ms = match asked.hold_seconds {
         Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
         seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
     };
     limits::take(app.limits.as_ref(), &request, Some(buyer), Some(view.key))?;
-    if app.config.risk_holds {
+    // Whoever sells for many users has one address and one device for all of them.
+    let is_front = matches!(caller.who(), Who::Key { .. });
+    if app.config.risk_holds && !is_front {
         let (purpose, user) = (ChallengePurpose::Hold, Some(buyer));
         challenge::require(&app, &request, &Visit { purpose, user, account_age: None }).await?;
     }
@@ -66,7 +69,7 @@ pub(super) async fn place(
         .execute(owner, command)
         .await
         .map_err(|error| explain(error, view.plan.as_deref()))?;
-    if app.config.risk_holds && !answer.replayed {
+    if app.config.risk_holds && !is_front && !answer.replayed {
         app.risk.held(buyer);
     }
     let hold = describe(&app, &view, &answer)?;
@@ -88,7 +91,11 @@ pub(super) async fn place(
          content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn show(
+    app: Data<App>,
+    hold_id: Path<String>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
     let HoldRoute { inventory, number } = parse(&app, &hold_id, "")?;
     let answer = app.router.read(inventory, number).await.map_err(|error| match error {
         // Holds that ended are forgotten after a while; there is nothing left to show.
@@ -97,6 +104,7 @@ pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpRe
         }
         other => other.into(),
     })?;
+    may_touch(&caller, &answer)?;
     let view = lookup::show_of(&app, inventory)?;
     Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
 }
@@ -118,13 +126,41 @@ pub(super) async fn show(app: Data<App>, hold_id: Path<String>) -> Result<HttpRe
 pub(super) async fn release(
     app: Data<App>,
     hold_id: Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     limits::take(app.limits.as_ref(), &request, None, None)?;
-    let HoldRoute { inventory, number } = parse(&app, &hold_id, "")?;
+    let route = parse(&app, &hold_id, "")?;
+    check_owner(&app, &caller, route, ApiError::from).await?;
+    let HoldRoute { inventory, number } = route;
     let answer = app.router.execute(inventory, Command::Release { hold: number }).await?;
     let view = lookup::show_of(&app, inventory)?;
     Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
+}
+
+/// Lets pass who may change something of a hold or an order. Only of those who logged in its owner
+/// has to be asked whose it is; that never changes.
+///
+/// # Errors
+/// As [`Caller::may_touch`]; what the owner refuses, as `explain` tells it.
+pub(super) async fn check_owner(
+    app: &App,
+    caller: &Caller,
+    route: HoldRoute,
+    explain: impl FnOnce(CallError) -> ApiError,
+) -> Result<(), ApiError> {
+    match caller.who() {
+        Who::User { .. } => {
+            let answer = app.router.read(route.inventory, route.number).await;
+            may_touch(caller, &answer.map_err(explain)?)
+        }
+        Who::Key { .. } | Who::Nobody => caller.may_touch(None),
+    }
+}
+
+/// As [`check_owner`], where the owner has answered already.
+pub(super) fn may_touch(caller: &Caller, answer: &Answer) -> Result<(), ApiError> {
+    caller.may_touch(answer.hold().map(|hold| hold.buyer))
 }
 
 /// Where a hold lives. `pointer` names the field that has the id, if it is in a body.

@@ -5,6 +5,7 @@
 
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
+use crate::identity::Caller;
 use crate::ids::HoldRoute;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -15,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use usher_wire::{Order, Problem};
 
-use super::{orders, sse};
+use super::{holds, orders, sse};
 
 /// The first wait between two looks; it grows from there while nothing changes.
 const LOOK_AFTER_MIN: Duration = Duration::from_millis(50);
@@ -42,8 +43,10 @@ const LIFE_MAX: Duration = Duration::from_secs(20 * 60);
 pub(super) async fn watch(
     app: Data<App>,
     order_id: Path<String>,
+    caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
     let route = orders::parse(&app, &order_id)?;
+    holds::check_owner(&app, &caller, route, orders::about_order).await?;
     let place = sse::place(&app)?;
     // The first state is read before the status is sent, so that an unknown order is a 404.
     let first = orders::read(&app, route).await?;

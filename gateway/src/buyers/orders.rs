@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::problem::{ApiError, Code};
 use crate::http::query::QueryOf;
+use crate::identity::Caller;
 use crate::ids::{self, HoldRoute};
 use crate::limits;
 use actix_web::http::header::LOCATION;
@@ -37,13 +38,13 @@ use super::{checks, contacts, holds, lookup};
 )]
 pub(super) async fn place(
     app: Data<App>,
+    caller: Caller,
     request: HttpRequest,
     body: Body<OrderRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let key = idempotency::required(&request)?;
     let Body(asked) = body;
-    checks::user_id(&asked.user_id, "/userId")?;
-    let buyer = ids::buyer_id(&asked.user_id);
+    let buyer = ids::buyer_id(&caller.user(&asked.user_id, "/userId")?);
     limits::take(app.limits.as_ref(), &request, Some(buyer), None)?;
     checks::contact(&asked.contact, "/contact")?;
     let HoldRoute { inventory, number } = holds::parse(&app, &asked.hold_id, "/holdId")?;
@@ -83,9 +84,16 @@ pub(super) async fn place(
          content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(app: Data<App>, order_id: Path<String>) -> Result<HttpResponse, ApiError> {
-    let route = parse(&app, &order_id)?;
-    Ok(HttpResponse::Ok().json(read(&app, route).await?))
+pub(super) async fn show(
+    app: Data<App>,
+    order_id: Path<String>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
+    let HoldRoute { inventory, number } = parse(&app, &order_id)?;
+    let answer = app.router.read(inventory, number).await.map_err(about_order)?;
+    holds::may_touch(&caller, &answer)?;
+    let view = lookup::show_of(&app, inventory)?;
+    Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
 }
 
 /// Gives an unpaid order up. Doing it twice is doing it once.
@@ -105,10 +113,13 @@ pub(super) async fn show(app: Data<App>, order_id: Path<String>) -> Result<HttpR
 pub(super) async fn cancel(
     app: Data<App>,
     order_id: Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     limits::take(app.limits.as_ref(), &request, None, None)?;
-    let HoldRoute { inventory, number } = parse(&app, &order_id)?;
+    let route = parse(&app, &order_id)?;
+    holds::check_owner(&app, &caller, route, about_order).await?;
+    let HoldRoute { inventory, number } = route;
     let answer = app.router.execute(inventory, Command::Cancel { order: number }).await;
     let answer = answer.map_err(about_order)?;
     let view = lookup::show_of(&app, inventory)?;
@@ -120,9 +131,9 @@ pub(super) async fn cancel(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MyOrders {
-    /// Who bought.
+    /// Who bought. Whoever shows a user's token leaves it out.
     #[param(min_length = 1, max_length = 128)]
-    user_id: String,
+    user_id: Option<String>,
     /// The page, from 1.
     #[param(minimum = 1)]
     page: Option<u32>,
@@ -143,11 +154,17 @@ pub(super) struct MyOrders {
 )]
 pub(super) async fn mine(
     app: Data<App>,
+    caller: Caller,
     query: QueryOf<MyOrders>,
 ) -> Result<HttpResponse, ApiError> {
     let QueryOf(MyOrders { user_id, page, size }) = query;
-    checks::user_id(&user_id, "").map_err(|_| {
-        ApiError::parameter("userId", "it is empty, longer than 128 characters, or unprintable")
+    let user_id = user_id.unwrap_or_default();
+    let user_id = caller.user(&user_id, "").map_err(|error| match error.code() {
+        Code::InvalidField => {
+            let words = "it is missing or empty, longer than 128 characters, or unprintable";
+            ApiError::parameter("userId", words)
+        }
+        _ => error,
     })?;
     let page = Page::check(page, size)?;
     let buyer = ids::buyer_id(&user_id);

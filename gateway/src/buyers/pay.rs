@@ -6,6 +6,7 @@
 
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
+use crate::identity::Caller;
 use crate::ids::HoldRoute;
 use crate::limits;
 use crate::payments::NewPayment;
@@ -16,7 +17,7 @@ use usher_engine::{Command, Subject};
 use usher_wire::{PaymentStarted, Problem};
 
 use super::idempotency::{self, Operation, REPLAYED_HEADER};
-use super::{lookup, orders};
+use super::{holds, lookup, orders};
 
 /// Starts to pay an order, or joins the payment that is under way.
 #[utoipa::path(
@@ -35,11 +36,13 @@ use super::{lookup, orders};
 pub(super) async fn start(
     app: Data<App>,
     order_id: Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     limits::take(app.limits.as_ref(), &request, None, None)?;
     let key = idempotency::required(&request)?;
     let route = orders::parse(&app, &order_id)?;
+    holds::check_owner(&app, &caller, route, orders::about_order).await?;
     let HoldRoute { inventory, number } = route;
     let extension = app.config.sale.pay_extension;
     let command = Command::StartPayment(PaymentStart {

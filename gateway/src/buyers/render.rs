@@ -32,7 +32,9 @@ impl<'a> Holding<'a> {
             | Subject::Order(no)
             | Subject::Payment(no, _)
             | Subject::Ticket(no, _) => no,
-            Subject::Place(_) | Subject::Account(_) | Subject::Show => return None,
+            Subject::Place(_) | Subject::Account(_) | Subject::ApiKey(_) | Subject::Show => {
+                return None;
+            }
         };
         let hold = answer.hold()?;
         Some(Self::new(ids, view, answer.machine, number, hold, answer.version))

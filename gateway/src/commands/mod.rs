@@ -6,10 +6,12 @@
 //!   usher journal cut      give up what lies behind the damage, with the server stopped
 //!   usher backup           copy a stopped server's data (a running one: POST /ops/v1/backup)
 //!   usher restore          bring a backup into an empty data directory
+//!   usher keys rotate      sign access tokens with another key from the next start on
 //! ```
 
 mod backup;
 mod journal;
+mod keys;
 mod serve;
 
 use crate::config::settings;
@@ -44,6 +46,7 @@ pub fn command() -> Command {
         .subcommand(journal::command())
         .subcommand(backup::backup_command())
         .subcommand(backup::restore_command())
+        .subcommand(keys::command())
 }
 
 fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
@@ -52,6 +55,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("journal", matches)) => journal::run(matches),
         Some(("backup", matches)) => backup::run_backup(matches).map(|()| ExitCode::SUCCESS),
         Some(("restore", matches)) => backup::run_restore(matches).map(|()| ExitCode::SUCCESS),
+        Some(("keys", matches)) => keys::run(matches).map(|()| ExitCode::SUCCESS),
         other => unreachable!("the command line allows no {other:?}"),
     }
 }

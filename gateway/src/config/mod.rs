@@ -6,6 +6,7 @@
 //! made at the first start ([`secrets`]), since that needs the data directory.
 
 mod challenge;
+mod identity;
 pub mod raw;
 pub mod secrets;
 pub mod settings;
@@ -13,6 +14,7 @@ pub mod settings;
 mod tests;
 
 use crate::challenge::ChallengeConfig;
+use crate::identity::IdentityConfig;
 use crate::limits::{Clients, LimitConfig};
 use ipnet::IpNet;
 use raw::RawConfig;
@@ -73,6 +75,8 @@ pub struct Config {
     pub risk_holds: bool,
     /// Addresses, devices and users, each, of which risks are remembered.
     pub risk_clients_max: usize,
+    /// How people say who they are.
+    pub identity: IdentityConfig,
     /// Files of the logbook that are kept.
     pub logbook_files_max: usize,
     /// How long and how much buyers may hold.
@@ -224,6 +228,7 @@ impl Config {
             challenge: challenge::challenge(raw)?,
             risk_holds: parse(raw, "risk_holds")?,
             risk_clients_max: within(raw, "risk_clients_max", 1, 1 << 28)?,
+            identity: identity::check(raw)?,
             logbook_files_max: within(raw, "logbook_files_max", 1, 1 << 20)?,
             sale: sale(raw)?,
             lanes: LaneConfig {

@@ -74,6 +74,45 @@ pub const SETTINGS: &[Setting] = &[
         "Addresses, and users, that are remembered, 16 bytes each; more push out the idle",
     ),
     open(
+        "identity",
+        "open, token, key",
+        "How a buyer's call says who buys: `open` anybody names any user, `token` users log in, `key` \
+         integrators with the scope to sell name the user; comma-separated",
+    ),
+    open("token_issuer", "usher", "Who issues access tokens, as they say in `iss`"),
+    open(
+        "reset_hook_url",
+        "",
+        "Who is told of tokens that reset a password, and sends them to the owner's address; nobody \
+         where not given",
+    ),
+    open(
+        "oidc_issuer",
+        "",
+        "Another issuer (OpenID Connect) whose tokens are taken, as they say in `iss`",
+    ),
+    open("oidc_audience", "", "What tokens of that issuer must say in `aud`"),
+    open(
+        "oidc_jwks",
+        "",
+        "Where that issuer's JWK set is: a file, or an address beginning with https://",
+    ),
+    open("access_token_seconds", "3600", "How long an access token lives"),
+    open("session_days", "30", "How long a log-in lives unless it is renewed"),
+    open(
+        "token_cache_max",
+        "65536",
+        "Verified tokens that are remembered, some 250 bytes each; more push out the idle",
+    ),
+    open("password_memory_kib", "19456", "Memory of one password hash (Argon2id), in KiB"),
+    open("password_passes", "2", "Passes of a password hash over that memory"),
+    open(
+        "password_threads",
+        "1",
+        "Password hashes at once; 0 is one per processor, but then logins slow down sales",
+    ),
+    open("password_waiting_max", "64", "Log-ins that may wait for their hash; more get 503"),
+    open(
         "trusted_proxies",
         "",
         "Addresses and networks whose X-Forwarded-For is believed, comma-separated",

@@ -245,8 +245,8 @@ mod tests {
         check("{'a':1}", Code::NotJson, None);
         check("\u{feff}{}", Code::NotJson, None);
         check(r#"{"userId":"u"} x"#, Code::NotJson, None);
-        check("[]", Code::InvalidField, Some(""));
-        check("{}", Code::InvalidField, Some("/userId"));
+        check("7", Code::InvalidField, Some(""));
+        check(r#"{"stock":{}}"#, Code::InvalidField, Some("/stock/name"));
         check(r#"{"userId":7}"#, Code::InvalidField, Some("/userId"));
         check(r#"{"userId":"u","userId":"u"}"#, Code::InvalidField, Some("/userId"));
         check(r#"{"userId":"u","seatIds":["a",2]}"#, Code::InvalidField, Some("/seatIds/1"));

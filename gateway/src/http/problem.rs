@@ -61,6 +61,12 @@ codes! {
         "This call must carry an `Idempotency-Key`: choose one per purchase, keep it for every repeat, and no repeat can do the same thing twice.";
     Unauthorized 401 "UNAUTHORIZED" "A credential is missing or wrong"
         "Send `Authorization: Bearer <key>` with the key for this part of the API.";
+    WrongLogin 401 "WRONG_LOGIN" "E-mail address or password is wrong"
+        "No account has this e-mail address and this password. Which of the two is wrong is not told.";
+    SessionOver 401 "SESSION_OVER" "The session is over"
+        "The refresh token was never given out here, or its session has ended. Log in again.";
+    TokenReused 401 "TOKEN_REUSED" "The refresh token was used before"
+        "A refresh token is good for one use. This one was replaced before, so a copy of it may be in other hands: its session has ended. Log in again.";
     BadSignature 401 "BAD_SIGNATURE" "The signature is wrong"
         "The callback's signature does not cover its fields, or was made with another secret. Nothing was recorded.";
     PaymentDeclined 402 "PAYMENT_DECLINED" "The payment was declined"
@@ -87,6 +93,10 @@ codes! {
         "No payment has this id.";
     UnknownTicket 404 "UNKNOWN_TICKET" "No such ticket"
         "No ticket has this code.";
+    UnknownAccount 404 "UNKNOWN_ACCOUNT" "No such account"
+        "There is no such account (any more).";
+    UnknownKey 404 "UNKNOWN_KEY" "No such key"
+        "No key has this number (any more).";
     UnknownShard 404 "UNKNOWN_SHARD" "No such shard"
         "Shards are numbered from 0 to one less than their count.";
     UnknownPartition 404 "UNKNOWN_PARTITION" "No such partition"
@@ -115,8 +125,16 @@ codes! {
         "This show has as many batches waiting to go on sale as a show may have.";
     LoginTaken 409 "LOGIN_TAKEN" "An account with this login exists"
         "Log in, or have the password reset.";
+    PasswordChanged 409 "PASSWORD_CHANGED" "The password was changed meanwhile"
+        "The password was changed while this request was under way. Log in with the new one.";
+    ResetUnavailable 409 "RESET_UNAVAILABLE" "Nobody would be written to"
+        "This server has nobody who sends mail. The box office can have the password reset.";
+    TooManyKeys 409 "TOO_MANY_KEYS" "Too many keys"
+        "There are as many keys as there may be. Revoke one that is not used.";
     HoldExpired 410 "HOLD_EXPIRED" "The hold has expired"
         "The hold's time is over and its seats are free again. Make a new one.";
+    ResetExpired 410 "RESET_EXPIRED" "The way to reset the password is over"
+        "The token was used, replaced by a later one, or its time is over. Ask for another.";
     OrderExpired 410 "ORDER_EXPIRED" "The time to pay is over"
         "The order was not paid in time and its seats are free again. Make a new one.";
     TooLarge 413 "TOO_LARGE" "The body is too large"
@@ -153,6 +171,8 @@ codes! {
         "The same request made a part of the server fail twice, so it is not tried again until the server was restarted. Nothing happened, and repeating it does not help; the operators have been told.";
     Busy 503 "BUSY" "Full"
         "As many requests wait as may. Nothing happened; try again after `Retry-After`.";
+    AccountsFull 503 "ACCOUNTS_FULL" "No room for another account"
+        "This part of all accounts is as full as it may be. Nothing happened.";
     Draining 503 "DRAINING" "Shutting down"
         "This server is being stopped. Nothing happened; try again after `Retry-After`.";
     Rebuilding 503 "REBUILDING" "A part of the server is coming back"
@@ -316,7 +336,7 @@ impl ResponseError for ApiError {
         if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
-        if self.0.code == Code::Unauthorized {
+        if self.0.code.status() == 401 {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         if self.0.code == Code::TooSlow {

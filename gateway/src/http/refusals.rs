@@ -150,7 +150,15 @@ fn refused(refusal: &Refusal, plan: Option<&SeatPlan>) -> ApiError {
         | Refusal::CapacityInUse
         | Refusal::IllegalSaleMove
         | Refusal::ScheduleFull
-        | Refusal::LoginTaken => error,
+        | Refusal::LoginTaken
+        | Refusal::UnknownAccount
+        | Refusal::AccountsFull
+        | Refusal::PasswordChanged
+        | Refusal::UnknownSession
+        | Refusal::TokenReused
+        | Refusal::ResetInvalid
+        | Refusal::UnknownApiKey
+        | Refusal::TooManyApiKeys => error,
     }
 }
 
@@ -186,6 +194,14 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::CapacityInUse => Code::CapacityInUse,
         Refusal::ScheduleFull => Code::ScheduleFull,
         Refusal::LoginTaken => Code::LoginTaken,
+        Refusal::UnknownAccount => Code::UnknownAccount,
+        Refusal::AccountsFull => Code::AccountsFull,
+        Refusal::PasswordChanged => Code::PasswordChanged,
+        Refusal::UnknownSession => Code::SessionOver,
+        Refusal::TokenReused => Code::TokenReused,
+        Refusal::ResetInvalid => Code::ResetExpired,
+        Refusal::UnknownApiKey => Code::UnknownKey,
+        Refusal::TooManyApiKeys => Code::TooManyKeys,
     }
 }
 

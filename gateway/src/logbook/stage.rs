@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::HttpMessage as _;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use tokio::sync::oneshot;
 
 use super::{Job, Logbook, Note};
 use crate::app::App;
+use crate::http::auth::KeyName;
 use crate::http::request_id;
 
 /// Has a call of `actor` answered, and notes it. Whoever made it hears the answer once the note is
@@ -38,13 +40,15 @@ where
         (!only_reads).then(|| Unanswered { logbook: &app.logbook, note: Some(note.clone()) });
     let response = answer(request).await?;
     let status = response.status();
+    let key = response.request().extensions().get::<KeyName>().cloned();
     match unanswered {
-        _ if status == StatusCode::UNAUTHORIZED => {
+        // Nobody whom the key lets pass: it is none, or of another scope.
+        _ if key.is_none() || status == StatusCode::UNAUTHORIZED => {
             unanswered.into_iter().for_each(Unanswered::forget);
             let note = Note { actor: "stranger", status: Some(status.as_u16()), ..note };
             app.logbook.jot_stranger(note).await;
         }
-        Some(unanswered) => unanswered.answered(status.as_u16()).await,
+        Some(unanswered) => unanswered.answered(status.as_u16(), key).await,
         None => {}
     }
     Ok(response)
@@ -58,9 +62,10 @@ struct Unanswered<'a> {
 }
 
 impl Unanswered<'_> {
-    async fn answered(mut self, status: u16) {
+    async fn answered(mut self, status: u16, key: Option<KeyName>) {
         if let Some(note) = &mut self.note {
             note.status = Some(status);
+            note.fields.extend(key.map(|KeyName(name)| ("key".to_owned(), name.to_string())));
         }
         // The note stays here until there is room for it.
         let Ok(room) = self.logbook.jobs.reserve().await else { return };

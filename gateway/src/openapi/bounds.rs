@@ -31,6 +31,7 @@ const PRICE_MAX: usize = 1_000_000_000_000;
 
 /// What texts of requests are made of: a schema, its field, the pattern.
 const PATTERNS: &[(&str, &str, &str)] = &[
+    ("ApiKeyRequest", "name", LINE),
     ("CheckinRequest", "gate", LINE),
     ("CheckinRequest", "nonce", LINE),
     ("CheckinRequest", "payload", LINE),
@@ -39,9 +40,20 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("Contact", "name", LINE),
     ("Contact", "phone", LINE),
     ("CounterSaleRequest", "userId", LINE),
+    ("ForgottenPassword", "email", EMAIL),
     ("HoldRequest", "userId", LINE),
+    ("Login", "email", EMAIL),
+    ("Login", "password", LINE),
     ("OrderRequest", "userId", LINE),
+    ("PasswordChange", "newPassword", LINE),
+    ("PasswordChange", "oldPassword", LINE),
+    ("PasswordReset", "newPassword", LINE),
+    ("PasswordReset", "resetToken", LINE),
     ("RefundRequest", "reason", LINE),
+    ("RefreshRequest", "refreshToken", LINE),
+    ("Registration", "consent", LINE),
+    ("Registration", "email", EMAIL),
+    ("Registration", "password", LINE),
     ("ShowPatch", "category", LINE_OR_NOTHING),
     ("ShowPatch", "city", LINE),
     ("ShowPatch", "description", TEXT),

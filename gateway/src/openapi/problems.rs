@@ -25,9 +25,29 @@ const OWN: &[(&str, &[Code])] = &[
     ("closeSale", &[C::IllegalState]),
     ("createShow", &[C::BadShow, C::ShowExists, C::UnknownPlan]),
     ("getSeats", &[C::InvalidParameter]),
+    ("changePassword", &[C::PasswordChanged, C::UnknownAccount, C::WrongLogin]),
+    (
+        "forgotPassword",
+        &[C::Busy, C::ChallengeFailed, C::ChallengeRequired, C::ResetUnavailable, C::RiskRefused],
+    ),
+    ("getMe", &[C::UnknownAccount]),
     ("hearOfPayment", &[C::BadSignature]),
     ("listMyOrders", &[C::Busy]),
+    (
+        "logIn",
+        &[
+            C::ChallengeFailed,
+            C::ChallengeRequired,
+            C::PasswordChanged,
+            C::RiskRefused,
+            C::WrongLogin,
+        ],
+    ),
+    ("logOut", &[C::SessionOver]),
+    ("logOutEverywhere", &[C::UnknownAccount]),
+    ("makeKey", &[C::TooManyKeys]),
     ("movePartition", &[C::UnknownShard]),
+    ("offerReset", &[C::UnknownAccount]),
     ("openSale", &[C::IllegalState]),
     ("operatorPause", &[C::IllegalState]),
     ("operatorResume", &[C::IllegalState]),
@@ -65,7 +85,13 @@ const OWN: &[(&str, &[Code])] = &[
     ),
     ("putOnSale", &[C::NothingAsked, C::ScheduleFull, C::UnknownSeat, C::WrongKind]),
     ("refundOrder", &[C::IllegalState]),
+    ("refresh", &[C::SessionOver, C::TokenReused]),
+    (
+        "register",
+        &[C::AccountsFull, C::ChallengeFailed, C::ChallengeRequired, C::LoginTaken, C::RiskRefused],
+    ),
     ("releaseHold", &[C::HoldExpired, C::HoldNotActive, C::UnknownShow]),
+    ("resetPassword", &[C::ResetExpired]),
     ("resumeSale", &[C::IllegalState]),
     (
         "sellAtCounter",
@@ -108,6 +134,8 @@ const ALONE: &[&str] = &[
     "getRiskRules",
     "getSeats",
     "getShow",
+    "listAccessKeys",
+    "listApiKeys",
     "listKeys",
     "listShards",
     "listShows",
@@ -143,7 +171,7 @@ fn codes(path: &str, method: &HttpMethod, operation: &Operation) -> BTreeMap<u16
     let is_write = !matches!(method, HttpMethod::Get);
     let mut codes = vec![C::BadRequest, C::UriTooLong, C::Internal];
     if operation.security.is_some() {
-        codes.push(C::Unauthorized);
+        codes.extend([C::Unauthorized, C::Forbidden]);
     }
     if is_write && path.starts_with("/api/v1/") {
         codes.push(C::RateLimited);
@@ -181,6 +209,7 @@ fn codes(path: &str, method: &HttpMethod, operation: &Operation) -> BTreeMap<u16
 fn of_parameter(parameter: &Parameter) -> Vec<Code> {
     match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Path, "showId") => vec![C::UnknownShow],
+        (ParameterIn::Path, "keyId") => vec![C::UnknownKey],
         (ParameterIn::Path, "planId") => vec![C::UnknownPlan],
         (ParameterIn::Path, "holdId") => vec![C::UnknownHold],
         (ParameterIn::Path, "orderId") => vec![C::UnknownOrder],

@@ -9,6 +9,7 @@
 //!   orders.rs   the list of a show's orders, and finding one
 //!   refunds.rs  money back by hand
 //!   report.rs   counts and revenue
+//!   keys.rs     keys for integrators
 //! ```
 //!
 //! What changes something is asked of its owner and answered when it is durable; what is only read,
@@ -16,6 +17,7 @@
 
 mod counter;
 mod form;
+mod keys;
 mod on_sale;
 mod orders;
 mod plans;
@@ -27,6 +29,7 @@ mod shows;
 use crate::app::App;
 use crate::http::body::BytesMax;
 use crate::http::route::at;
+use crate::identity;
 use crate::risk;
 use actix_web::web::{Data, ServiceConfig};
 use utoipa::OpenApi;
@@ -49,6 +52,9 @@ use utoipa::OpenApi;
     risk::show,
     risk::change,
     risk::explain,
+    keys::make,
+    keys::list,
+    keys::revoke,
 ))]
 pub struct Api;
 
@@ -69,5 +75,8 @@ pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
         .service(at("/shows/{showId}/orders").get(orders::list).post(counter::sell))
         .service(at("/orders/{orderId}/refund").post(refunds::refund))
         .service(at("/risk").get(risk::show).put(risk::change))
-        .service(at("/risk/explain").get(risk::explain));
+        .service(at("/risk/explain").get(risk::explain))
+        .service(at("/accounts/reset").post(identity::offer_by_key))
+        .service(at("/keys").get(keys::list).post(keys::make))
+        .service(at("/keys/{keyId}").delete(keys::revoke));
 }

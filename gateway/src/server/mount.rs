@@ -10,7 +10,7 @@ use crate::config::Cors;
 use crate::http::body::BytesMax;
 use crate::http::fallback;
 use crate::http::route::Route;
-use crate::{buyers, operators, organisers, sandbox};
+use crate::{buyers, identity, operators, organisers, sandbox};
 use actix_web::App as Routes;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -43,6 +43,7 @@ pub fn public(
         .app_data(Route::none())
         .app_data(BytesMax(config.bodies.bytes_max))
         .configure(|service| buyers::routes(service, app))
+        .configure(|service| identity::routes(service, app))
         .service(admin)
         .configure(|service| sandbox::routes::routes(service, app))
         .configure(docs::routes)

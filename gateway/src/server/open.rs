@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::config::secrets::{Secrets, keys_dir};
+use crate::identity::Identity;
 use crate::ids::IdCodec;
 use crate::limits::Limits;
 use crate::logbook::Logbook;
@@ -58,6 +59,9 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         std::process::exit(EXIT_FATAL);
     });
     let mut runtime = start_shards(&config, &data, plans.clone(), on_fatal.clone())?;
+    let keys = keys_dir(data.root())?;
+    let (identity, made) = Identity::open(&config.identity, &secrets, &keys, runtime.router())?;
+    secrets.made.extend(made);
     let sandbox = start_sandbox(&config, &secrets)?;
     let provider: Arc<dyn PaymentProvider> = match &sandbox {
         Some(sandbox) => sandbox.clone(),
@@ -82,6 +86,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         challenges: Challenges::new(&config.challenge)?,
         risk: Risk::open(data.root(), config.risk_clients_max)?,
         devices: Devices::new(&secrets.id_key, config.http.public_url().starts_with("https:")),
+        identity,
         logbook,
         metrics,
         secrets,

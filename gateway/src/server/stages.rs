@@ -17,6 +17,7 @@ use crate::http::fallback::{Answered, as_problem};
 use crate::http::packing::packed;
 use crate::http::problem::{ApiError, Code};
 use crate::http::request_id::{Named, X_REQUEST_ID};
+use crate::identity::scopes::Scope;
 use crate::{limits, logbook};
 use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -92,7 +93,7 @@ pub(super) async fn organisers_only<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let app = app_of(&request);
-    let answer = |request| auth::require(&app.secrets.organiser_key, request, next);
+    let answer = |request| auth::require(Scope::Organise, request, next);
     logbook::note("organiser", &app, request, answer).await
 }
 
@@ -102,7 +103,7 @@ pub(super) async fn operators_only<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let app = app_of(&request);
-    let answer = |request| auth::require(&app.secrets.operator_key, request, next);
+    let answer = |request| auth::require(Scope::Operate, request, next);
     logbook::note("operator", &app, request, answer).await
 }
 

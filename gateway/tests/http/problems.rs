@@ -107,7 +107,7 @@ fn a_stranger_is_told_so_before_anything_is_read() {
         assert_eq!(response.header("www-authenticate"), Some("Bearer"));
     }
     let response = send(Some(key.trim()), server.operators, "/ops/v1/snapshots");
-    check(&response, 401, "UNAUTHORIZED");
+    check(&response, 403, "FORBIDDEN");
 }
 
 #[test]

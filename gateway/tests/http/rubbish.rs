@@ -17,7 +17,7 @@ async fn a_hold_that_cannot_be_is_refused_with_its_fault() {
     let many: Vec<_> = (0..21).map(|n| format!("A-{n}")).collect();
     for (body, status, code, pointer) in [
         (json!({}), 400, "INVALID_FIELD", "/userId"),
-        (json!([]), 400, "INVALID_FIELD", ""),
+        (json!([]), 400, "INVALID_FIELD", "/userId"),
         (json!({"userId": 7, "seatIds": ["A-1"]}), 400, "INVALID_FIELD", "/userId"),
         (json!({"userId": "", "seatIds": ["A-1"]}), 400, "INVALID_FIELD", "/userId"),
         (json!({"userId": long, "seatIds": ["A-1"]}), 400, "INVALID_FIELD", "/userId"),

@@ -46,11 +46,8 @@ impl Shop {
             client: client(),
         };
         shop.start();
-        let key = |name: &str| {
-            let text = std::fs::read_to_string(shop.dir.path().join("keys").join(name));
-            text.expect("made at the first start").trim().to_owned()
-        };
-        (shop.organiser_key, shop.callback_secret) = (key("organiser_key"), key("callback_secret"));
+        let keys = (shop.key("organiser_key"), shop.key("callback_secret"));
+        (shop.organiser_key, shop.callback_secret) = keys;
         shop
     }
 
@@ -75,6 +72,28 @@ impl Shop {
     pub(crate) fn ask(&self, method: Method, path: &str) -> Ask {
         let request = self.client.request(method, format!("{}{path}", self.url));
         Ask { request, what: path.chars().take(200).collect() }
+    }
+
+    /// Asks something of either listener.
+    pub(crate) fn ask_at(&self, is_ops: bool, method: Method, path: &str) -> Ask {
+        let server = self.server.as_ref().expect("it runs");
+        let to = if is_ops { server.operators } else { server.public };
+        let request = self.client.request(method, format!("http://{to}{path}"));
+        Ask { request, what: path.chars().take(200).collect() }
+    }
+
+    /// A key that the server made.
+    pub(crate) fn key(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(self.dir.path().join("keys").join(name));
+        text.expect("made at the first start").trim().to_owned()
+    }
+
+    /// Makes a key for an integrator, as the operator.
+    pub(crate) async fn make_key(&self, name: &str, scopes: &[&str]) -> String {
+        let body = json!({"name": name, "scopes": scopes});
+        let bearer = format!("Bearer {}", self.key("operator_key"));
+        let ask = self.ask(Method::POST, "/admin/v1/keys").header("authorization", &bearer);
+        text(&ask.json(&body).send().await.expect(201)["key"])
     }
 
     /// Asks something of organisers' pages, with their key.

@@ -203,7 +203,9 @@ pub enum SeatStatus {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HoldRequest {
-    /// Who holds. Limits per buyer count by it.
+    /// Who holds. Limits per buyer count by it. Whoever shows a user's token leaves it out: the
+    /// token says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(min_length = 1, max_length = 128)]
     pub user_id: String,
     /// How long, in seconds; the show's default where absent, bounded by the server.
@@ -298,7 +300,8 @@ pub enum HoldStatus {
 pub struct OrderRequest {
     /// The hold, still active.
     pub hold_id: String,
-    /// Who made the hold.
+    /// Who made the hold; left out as there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(min_length = 1, max_length = 128)]
     pub user_id: String,
     /// Whom to reach about the order.

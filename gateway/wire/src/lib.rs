@@ -16,6 +16,7 @@
 //!   tickets     /api/v1      tickets, check-ins, keys
 //!   payments    /api/v1      starting a payment, the provider's callback
 //!   organisers  /admin/v1    plans, shows, what is on sale, reports, the counter
+//!   identity    /api/v1      accounts, tokens, keys of integrators
 //!   operators   /ops/v1      shards, partitions, snapshots, audit, history
 //!   risk        /admin/v1    by which rules requests are found risky
 //!   problem     everywhere   RFC 9457 problem details
@@ -25,6 +26,7 @@
 
 pub mod buyers;
 pub mod challenge;
+pub mod identity;
 pub mod operators;
 pub mod organisers;
 pub mod payments;
@@ -36,6 +38,7 @@ pub mod tickets;
 
 pub use buyers::*;
 pub use challenge::*;
+pub use identity::*;
 pub use operators::*;
 pub use organisers::*;
 pub use payments::*;

@@ -65,6 +65,7 @@ pub(crate) fn told(reply: &Reply) -> Told {
                 | usher_engine::Subject::Ticket(no, _) => Some(no),
                 usher_engine::Subject::Place(_)
                 | usher_engine::Subject::Account(_)
+                | usher_engine::Subject::ApiKey(_)
                 | usher_engine::Subject::Show => None,
             };
             let hold = no.zip(answer.hold());

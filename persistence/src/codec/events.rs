@@ -5,7 +5,6 @@
 //! tag. A change to the fields of what is here already is a new payload version: see
 //! `docs/JOURNAL_FORMAT.md`.
 
-use usher_engine::accounts::AccountsEvent;
 use usher_engine::command::KeyUse;
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::room::RoomEvent;
@@ -53,10 +52,6 @@ tagged! {
 
     RoomEvent {
         1 = Joined { entry },
-    }
-
-    AccountsEvent {
-        1 = Registered { login, password },
     }
 
     Claim {

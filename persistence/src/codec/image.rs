@@ -1,7 +1,6 @@
 //! Where the parts of a machine's image have their places: see `events` for the rules.
 
 use usher_engine::MachineImage;
-use usher_engine::accounts::{Account, AccountsImage};
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
     Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
@@ -22,10 +21,6 @@ row! {
     RoomImage { id, version, last_at, places }
 
     Place { entry }
-
-    AccountsImage { id, version, last_at, accounts }
-
-    Account { login, password }
 
     ShowRecord { details, pools, terms_version, schedule, batched }
 

@@ -10,13 +10,15 @@
 //! ```
 //!
 //! The engine knows no format and the format knows no names: structs are their fields, variants
-//! have numbers, and both are written down in the tables of `events` and `image`, nowhere else.
+//! have numbers, and both are written down in the tables of `events`, `image` and `accounts`, and
+//! nowhere else.
 //! The header stands apart from the events, so a reader that looks for one machine does not
 //! decode the others. Integrity is not judged here: `frame` has done so before.
 //!
 //! What always holds: a version or a tag that is not known is refused, never guessed; all bytes
 //! are accounted for; decoding does not panic and reserves no memory on the word of a length.
 
+mod accounts;
 mod events;
 mod image;
 mod layout;

@@ -1,6 +1,7 @@
 //! The format must not change unnoticed, must lead back to what was written, and must survive any
 //! bytes at all.
 
+mod accounts;
 mod damage;
 mod golden;
 mod rates;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use usher_engine::id::{HoldNo, ShowKey, TicketNonce};
+use usher_engine::accounts::{ApiKeyNo, LoginHash, Proof, SessionNo};
+use usher_engine::id::{AccountNo, HoldNo, ShowKey, TicketNonce};
 use usher_engine::inventory::{KeyEntry, Keys, Seats};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::planted::planted;
@@ -85,7 +86,21 @@ macro_rules! as_inside {
     )+ };
 }
 
-as_inside!(BuyerId, Cents, HoldNo, PlanId, SeatIx, ShowKey, TicketNonce, Timestamp);
+as_inside!(
+    AccountNo,
+    ApiKeyNo,
+    BuyerId,
+    Cents,
+    HoldNo,
+    LoginHash,
+    PlanId,
+    Proof,
+    SeatIx,
+    SessionNo,
+    ShowKey,
+    TicketNonce,
+    Timestamp
+);
 
 /// 16 bytes, most significant first.
 impl OnDisk for u128 {

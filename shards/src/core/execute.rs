@@ -124,7 +124,7 @@ impl Core {
                 .and_then(Machine::as_accounts)
                 .and_then(|accounts| accounts.account(no))
                 .map(|account| Found::Account(Box::new(account.clone()))),
-            Subject::Show => None,
+            Subject::ApiKey(_) | Subject::Show => None,
         };
         let version = machine.map_or(0, Machine::version);
         Answer { machine: id, subject, replayed, version, found: found.unwrap_or(Found::Nothing) }

@@ -61,7 +61,7 @@ use suspects::Suspects;
 use timers::TimerKey;
 use trap::Trap;
 
-pub(crate) use publish::publish_recovered;
+pub(crate) use publish::{publish_recovered, publish_recovered_keys};
 pub use rebuild::Fall;
 pub use suspects::Suspect;
 pub use timers::TICK_MS;

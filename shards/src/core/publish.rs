@@ -10,9 +10,9 @@ use usher_engine::planted::planted;
 use usher_engine::seats::{SeatCounts, SeatStatus};
 use usher_engine::{Inventory, Machine, MachineId};
 
-use super::Core;
 use super::release::Release;
-use crate::view::{Directory, Face, SegmentFigures, ShowView};
+use super::{Core, Partition};
+use crate::view::{ApiKeys, Directory, Face, SegmentFigures, ShowView};
 
 /// What changed in one inventory during one turn, ready to be published.
 #[derive(Debug)]
@@ -78,6 +78,11 @@ impl Core {
     fn publish_machine(&mut self, id: MachineId) {
         match id.kind() {
             MachineKind::Inventory => self.publish_inventory(id),
+            MachineKind::Accounts if id == MachineId::API_KEYS => {
+                let machine = self.machine(id).and_then(Machine::as_accounts);
+                let keys = machine.map(|accounts| Arc::new(ApiKeys::of(accounts)));
+                self.turn_releases.extend(keys.map(Release::ApiKeys));
+            }
             // Nobody reads of them but by asking.
             MachineKind::Room | MachineKind::Accounts => {}
         }
@@ -154,6 +159,17 @@ fn new_view(house: &Inventory) -> Option<ShowView> {
         Goods::Nothing | Goods::Stock(_) => None,
     };
     Some(ShowView::new(house.id().show, plan, face_of(house)?))
+}
+
+/// Publishes the recovered keys of integrators.
+pub(crate) fn publish_recovered_keys<'a>(
+    directory: &Directory,
+    mut partitions: impl Iterator<Item = &'a Partition>,
+) {
+    let keys = partitions.find_map(|partition| partition.machines.get(&MachineId::API_KEYS));
+    if let Some(accounts) = keys.and_then(Machine::as_accounts) {
+        directory.set_api_keys(Arc::new(ApiKeys::of(accounts)));
+    }
 }
 
 /// Publishes a recovered inventory at once: all of it is durable. Where its show was published

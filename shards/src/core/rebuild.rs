@@ -24,7 +24,7 @@ use usher_engine::wheel::Wheel;
 use usher_engine::{Command, MachineId, PartitionId, Timestamp};
 
 use super::execute::ReplyTo;
-use super::publish::publish_recovered;
+use super::publish::{publish_recovered, publish_recovered_keys};
 use super::release::Release;
 use super::suspects::Suspect;
 use super::{Core, Partition};
@@ -113,6 +113,7 @@ impl Core {
                 .filter(|inventory| inventory.id().is_house() == is_house)
                 .for_each(|inventory| publish_recovered(&self.around.directory, inventory));
         }
+        publish_recovered_keys(&self.around.directory, recovered.values());
         for id in self.owned() {
             self.own(recovered.remove(&id).unwrap_or_else(|| Partition::new(id)));
         }

@@ -1,6 +1,8 @@
 //! What waits for durability, and the order in which it is let go: views, then answers, then
 //! effects.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use usher_engine::planted::planted;
 use usher_engine::{Command, MachineId};
@@ -8,12 +10,15 @@ use usher_engine::{Command, MachineId};
 use super::publish::ViewUpdate;
 use super::{Core, RefundOrder};
 use crate::message::{Reply, Request};
+use crate::view::ApiKeys;
 
 /// Something that must not leave before what it rests on is durable.
 #[derive(Debug)]
 pub(super) enum Release {
     /// A view to publish.
     View(Box<ViewUpdate>),
+    /// The keys of integrators, to be published.
+    ApiKeys(Arc<ApiKeys>),
     /// An answer to somebody.
     Answer { reply: oneshot::Sender<Reply>, with: Reply },
     /// A command for another inventory.
@@ -26,7 +31,7 @@ impl Release {
     /// Views before answers before effects.
     fn rank(&self) -> u8 {
         match self {
-            Self::View(_) => 0,
+            Self::View(_) | Self::ApiKeys(_) => 0,
             Self::Answer { .. } => 1,
             Self::Send { .. } | Self::Refund(_) => 2,
         }
@@ -58,6 +63,7 @@ impl Core {
             let waiting = self.waiting.pop_front().expect("looked at it");
             match waiting.release {
                 Release::View(update) => update.publish(),
+                Release::ApiKeys(keys) => self.around.directory.set_api_keys(keys),
                 // A client that went away is no longer interested; what it did stands.
                 Release::Answer { reply, with } => drop(reply.send(with)),
                 Release::Send { to, command } => self.send(to, Request::Execute(command)),

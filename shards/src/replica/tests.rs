@@ -111,11 +111,11 @@ impl Sale {
 
     #[track_caller]
     fn done(&mut self, id: MachineId, command: Command) -> HoldNo {
-        use usher_engine::Subject::{Account, Hold, Order, Payment, Place, Show, Ticket};
+        use usher_engine::Subject::{Account, ApiKey, Hold, Order, Payment, Place, Show, Ticket};
         match self.run(id, &command) {
             Outcome::Done { subject, .. } => match subject {
                 Hold(no) | Order(no) | Payment(no, _) | Ticket(no, _) => no,
-                Place(_) | Account(_) | Show => HoldNo(0),
+                Place(_) | Account(_) | ApiKey(_) | Show => HoldNo(0),
             },
             other => panic!("{other:?}"),
         }

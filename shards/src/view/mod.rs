@@ -11,6 +11,8 @@
 //! writing sees the write. Each part has a single writer, the owner of its inventory; readers never
 //! make it wait for long.
 
+mod api_keys;
+
 use std::sync::{Arc, RwLock};
 
 use dashmap::DashMap;
@@ -19,14 +21,16 @@ use usher_engine::plan::SeatPlan;
 use usher_engine::show::{Pool, ShowDetails, Terms};
 use usher_engine::{PartitionId, ShowKey};
 
+pub use api_keys::ApiKeys;
 pub use usher_shared::pool::{PoolBoard, PoolTotals, SegmentBoard, SegmentFigures};
 pub(crate) use usher_shared::seats::free_by_category;
 pub use usher_shared::seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
 
-/// All shows that there are.
+/// All shows that there are, and the keys of integrators.
 #[derive(Debug, Default)]
 pub struct Directory {
     shows: DashMap<ShowKey, Arc<ShowView>>,
+    api_keys: RwLock<Arc<ApiKeys>>,
 }
 
 impl Directory {
@@ -47,6 +51,16 @@ impl Directory {
     pub fn shows_on(&self, partition: PartitionId) -> Vec<Arc<ShowView>> {
         let house = |show: &ShowView| usher_engine::MachineId::house(show.key).partition();
         self.shows().into_iter().filter(|show| house(show) == partition).collect()
+    }
+
+    /// The keys of integrators.
+    #[must_use]
+    pub fn api_keys(&self) -> Arc<ApiKeys> {
+        self.api_keys.read().expect("no panic while keys are set").clone()
+    }
+
+    pub(crate) fn set_api_keys(&self, keys: Arc<ApiKeys>) {
+        *self.api_keys.write().expect("no panic while keys are set") = keys;
     }
 
     pub(crate) fn insert(&self, view: Arc<ShowView>) {

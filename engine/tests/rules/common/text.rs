@@ -32,7 +32,9 @@ fn subject(plan: &SeatPlan, inventory: &Inventory, subject: Subject) -> String {
             format!("{payment} for {}", order_status(inventory, no))
         }
         Subject::Ticket(no, index) => format!("ticket {}/{index} admitted", no.0),
-        Subject::Place(_) | Subject::Account(_) | Subject::Show => "done".into(),
+        Subject::Place(_) | Subject::Account(_) | Subject::ApiKey(_) | Subject::Show => {
+            "done".into()
+        }
     }
 }
 
@@ -166,7 +168,15 @@ fn refusal(plan: &SeatPlan, refusal: &Refusal) -> String {
         }
         Refusal::IllegalSaleMove => "illegal sale move".into(),
         Refusal::ScheduleFull => "schedule full".into(),
-        Refusal::LoginTaken => "login taken".into(),
+        Refusal::LoginTaken
+        | Refusal::UnknownAccount
+        | Refusal::AccountsFull
+        | Refusal::PasswordChanged
+        | Refusal::UnknownSession
+        | Refusal::TokenReused
+        | Refusal::ResetInvalid
+        | Refusal::UnknownApiKey
+        | Refusal::TooManyApiKeys => format!("of accounts: {refusal}"),
     }
 }
 

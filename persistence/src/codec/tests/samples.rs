@@ -16,7 +16,8 @@ use usher_engine::show::{
     ShowChange, ShowDetails, Stage, Terms,
 };
 use usher_engine::{
-    BuyerId, Cents, Currency, Decision, Event, HoldNo, Inventory, MachineId, ShowKey, Timestamp,
+    AccountNo, BuyerId, Cents, Currency, Decision, Event, HoldNo, Inventory, MachineId, ShowKey,
+    Timestamp,
 };
 
 use crate::codec::encode_record;
@@ -255,11 +256,8 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
         ("withdrawn", Event::Withdrawn { quantity: 60_000 }),
         ("joined", Event::Room(RoomEvent::Joined { entry: 7 })),
         (
-            "registered",
-            Event::Accounts(Box::new(AccountsEvent::Registered {
-                login: 9,
-                password: "$argon2id$".into(),
-            })),
+            "account erased",
+            Event::Accounts(Box::new(AccountsEvent::Erased { account: AccountNo(9) })),
         ),
     ]
 }

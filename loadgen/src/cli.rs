@@ -2,7 +2,9 @@
 //! nothing behind it looks at flags.
 
 mod check;
+mod onsale;
 
+pub use onsale::OnsaleArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Simulates whole sales without a server, with every crash, each from one seed.
     Simulate(SimulateArgs),
+    /// A whole sale with people and bots, through the waiting room to tickets: who got what.
+    Onsale(OnsaleArgs),
     /// Checks that what concurrent clients are told is linearizable, also while the server is
     /// killed and started again by somebody else.
     Linear(LinearArgs),

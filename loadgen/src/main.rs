@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use usher_loadgen::cli::{
-    AuditArgs, Cli, Command, DiffArgs, LinearArgs, MergeArgs, PlanArgs, SimulateArgs,
+    AuditArgs, Cli, Command, DiffArgs, LinearArgs, MergeArgs, OnsaleArgs, PlanArgs, SimulateArgs,
 };
 use usher_loadgen::result::{self, RunResult};
 use usher_loadgen::run::{self, RunPlan};
-use usher_loadgen::{linear, plan, report, slo};
+use usher_loadgen::{linear, onsale, plan, report, slo};
 use usher_simulate::{Config, Summary};
 
 /// Everything is as it should be.
@@ -61,6 +61,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Diff(args) => diff(&args),
         Command::Plan(args) => write_plan(&args),
         Command::Simulate(args) => simulate(&args),
+        Command::Onsale(args) => sell(&args),
         Command::Linear(args) => linear(args),
     }
 }
@@ -108,6 +109,12 @@ fn linear(args: LinearArgs) -> anyhow::Result<u8> {
     let finding = on_one_thread(linear::run(args.check()?))?;
     print(&finding.to_string())?;
     Ok(if finding.is_clean() { FINE } else { VIOLATED })
+}
+
+fn sell(args: &OnsaleArgs) -> anyhow::Result<u8> {
+    let report = on_one_thread(onsale::run(args.check()?))?;
+    print(&report.text())?;
+    Ok(if report.audit_is_clean && report.overtaken == 0 { FINE } else { VIOLATED })
 }
 
 fn make_run(plan: RunPlan) -> anyhow::Result<u8> {

@@ -35,6 +35,14 @@ pub enum Step {
     Delta,
     /// The seat map's stream: until its first frame.
     Stream,
+    /// A challenge, before it is solved.
+    Challenge,
+    /// Joining a queue.
+    Join,
+    /// Asking where one stands in a queue.
+    Wait,
+    /// Claiming the pass when called.
+    Claim,
     /// A hold.
     Hold,
     /// An order.
@@ -57,12 +65,16 @@ pub enum Step {
 
 impl Step {
     /// All steps, in the order in which a journey makes them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::View,
         Self::Plan,
         Self::Map,
         Self::Delta,
         Self::Stream,
+        Self::Challenge,
+        Self::Join,
+        Self::Wait,
+        Self::Claim,
         Self::Hold,
         Self::Order,
         Self::Pay,
@@ -83,6 +95,10 @@ impl Step {
             Self::Map => "map",
             Self::Delta => "delta",
             Self::Stream => "stream",
+            Self::Challenge => "challenge",
+            Self::Join => "join",
+            Self::Wait => "wait",
+            Self::Claim => "claim",
             Self::Hold => "hold",
             Self::Order => "order",
             Self::Pay => "pay",

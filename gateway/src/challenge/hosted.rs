@@ -1,9 +1,9 @@
 //! Captchas that others run: hCaptcha and Cloudflare Turnstile, which are asked in the same way.
 //!
-//! The browser solves what its provider shows and brings a token; the provider is asked once whether
-//! it is good (`siteverify`). It says so only once for each token, so nothing is remembered here.
-//! Where it does not answer in time, nobody can tell people from bots, and callers are asked to come
-//! again: who could make the provider fail must not get in by that.
+//! The browser solves what its provider shows and brings a token; the provider is asked once
+//! whether it is good (`siteverify`). It says so only once for each token, so nothing is remembered
+//! here. Where it does not answer in time, nobody can tell people from bots, and callers are asked
+//! to come again: who could make the provider fail must not get in by that.
 
 use std::time::Duration;
 

@@ -6,9 +6,9 @@
 //!                                                used     each solution counts once
 //! ```
 //!
-//! A proof of work does not tell people from bots: it makes each join cost a second of a processor,
-//! which one person does not notice and who wants ten thousand places pays for. How hard it is rises
-//! with the risk of the request ([`crate::risk`]).
+//! A proof of work does not tell people from bots: it makes each join cost some time of a
+//! processor, which one person does not notice and who wants ten thousand places pays for. How hard
+//! it is rises with the risk of the request ([`crate::risk`]).
 
 mod altcha;
 mod hosted;
@@ -196,8 +196,8 @@ impl Challenges {
 /// anything is done for it. Addresses that are exempt from limits are asked for nothing.
 ///
 /// # Errors
-/// [`Code::ChallengeRequired`], [`Code::ChallengeFailed`], [`Code::RiskRefused`], and [`Code::Busy`]
-/// where a solution cannot be checked now.
+/// [`Code::ChallengeRequired`], [`Code::ChallengeFailed`], [`Code::RiskRefused`], and
+/// [`Code::Busy`] where a solution cannot be checked now.
 pub async fn require(app: &App, request: &HttpRequest, visit: &Visit) -> Result<(), ApiError> {
     let Some(visitor) = visitor(app, request, visit) else { return Ok(()) };
     let assessment = app.risk.assess(&visitor);

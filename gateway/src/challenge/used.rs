@@ -1,9 +1,9 @@
 //! Which challenges were solved already, in bounded memory, without ever taking one twice.
 //!
 //! Two generations of names. A generation is forgotten once all of it has expired. Where there are
-//! more solutions than there is room for, it is forgotten before, and then everything that was given
-//! out before the younger generation began is refused, used or not: whoever asks again gets a new
-//! challenge. So a flood of solutions costs honest callers a second one at worst.
+//! more solutions than there is room for, it is forgotten before, and then everything that was
+//! given out before the younger generation began is refused, used or not: whoever asks again gets a
+//! new challenge. So a flood of solutions costs honest callers a second one at worst.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -363,7 +363,7 @@ fn show(run: &RunArgs, workload: Workload, run_id: &str) -> anyhow::Result<ShowS
     Ok(ShowSource::New(new, key.clone()))
 }
 
-fn run_id(given: Option<&str>) -> anyhow::Result<String> {
+pub(super) fn run_id(given: Option<&str>) -> anyhow::Result<String> {
     let Some(given) = given else {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return Ok(format!("r{:x}", since_epoch.as_millis()));

@@ -36,6 +36,7 @@ pub enum Machine {
 
 /// A machine laid open, for snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all machines are inventories")]
 pub enum MachineImage {
     /// Of an inventory.
     Inventory(Image),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   people      register, log in, refresh, log out, change the password, /me
+//!   person      what is known of somebody: consents, export, erasing
 //!   caller      a request's credential → who calls, and what that allows
 //!   scopes      what each call asks of its caller: the one table
 //!   access      access tokens (JWT, Ed25519), and keys that change without logging anybody out
@@ -25,6 +26,7 @@ pub mod secrets;
 
 mod cache;
 mod people;
+mod person;
 mod reset;
 
 use std::collections::BTreeMap;
@@ -36,8 +38,8 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use usher_engine::accounts::{Account, AccountsCommand, NewSession, SessionNo};
-use usher_engine::{AccountNo, Command, MachineId, Subject};
-use usher_shards::{Found, Router};
+use usher_engine::{AccountNo, Command, MachineId, Refusal, Subject};
+use usher_shards::{CallError, Found, Router};
 use usher_wire::JwkSet;
 use utoipa::OpenApi;
 
@@ -47,6 +49,7 @@ use crate::config::secrets::Secrets;
 use crate::http::problem::ApiError;
 use crate::http::request_id;
 use crate::http::route::whole;
+use crate::ids::UserRoute;
 use crate::logbook::Note;
 
 use access::{AccessKeys, Verified};
@@ -54,6 +57,7 @@ use cache::TokenCache;
 pub use caller::{Caller, Who};
 use external::{External, ExternalConfig};
 use passwords::{PasswordConfig, Passwords};
+pub(crate) use person::{erase_user, export_user};
 use reset::ResetHook;
 pub(crate) use reset::offer_by_key;
 use scopes::Scopes;
@@ -190,7 +194,9 @@ pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
         .service(at("/auth/password/forgotten").post(reset::forgotten))
         .service(at("/auth/password/reset").post(reset::reset))
         .service(at("/auth/keys").get(keys))
-        .service(at("/me").get(people::me));
+        .service(at("/me").get(people::me).delete(person::erase_me))
+        .service(at("/me/export").get(person::export_me))
+        .service(at("/me/consents").post(person::consent));
 }
 
 /// What is about identity in the OpenAPI document.
@@ -203,6 +209,11 @@ pub fn routes(service: &mut ServiceConfig, _app: &Data<App>) {
     people::log_out_everywhere,
     people::change_password,
     people::me,
+    person::consent,
+    person::export_me,
+    person::export_user,
+    person::erase_me,
+    person::erase_user,
     reset::forgotten,
     reset::offer_by_key,
     reset::reset,
@@ -230,8 +241,34 @@ pub(crate) async fn ask(
 
 /// Writes into the logbook what a user did.
 pub(crate) async fn note(app: &App, request: &HttpRequest, user_id: &str, status: u16) {
-    let fields = BTreeMap::from([("user".to_owned(), user_id.to_owned())]);
+    note_with(app, request, user_id, status, []).await;
+}
+
+/// As [`note`], with what else there is to say.
+pub(crate) async fn note_with<const COUNT: usize>(
+    app: &App,
+    request: &HttpRequest,
+    user_id: &str,
+    status: u16,
+    more: [(&str, String); COUNT],
+) {
+    let mut fields = BTreeMap::from([("user".to_owned(), user_id.to_owned())]);
+    fields.extend(more.map(|(name, text)| (name.to_owned(), text)));
     app.logbook.jot(Note { actor: "user", fields, ..note_of(app, request, status) }).await;
+}
+
+/// Takes an account out of those that are known. Says whether there was one.
+///
+/// # Errors
+/// As [`Router::execute`].
+async fn erase_account(app: &App, user: UserRoute) -> Result<bool, ApiError> {
+    let command = AccountsCommand::Erase { account: user.account };
+    let asked = app.router.execute(user.machine(), Command::Accounts(Box::new(command))).await;
+    match asked {
+        Ok(_) => Ok(true),
+        Err(CallError::Refused(Refusal::UnknownAccount)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes into the logbook that somebody was turned away; of a flood, some.

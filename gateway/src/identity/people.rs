@@ -15,7 +15,7 @@ use usher_wire::{
 };
 
 use super::secrets::RefreshToken;
-use super::{Caller, ask, note};
+use super::{Caller, ask, note, note_with};
 use crate::app::App;
 use crate::buyers::{checks, contacts, lookup};
 use crate::challenge::{self, Visit};
@@ -57,10 +57,14 @@ pub(super) async fn register(
     let user_id = app.ids.user(user);
     let email = contacts::seal_text(&app, ids::buyer_id(&user_id), email.trim().as_bytes()).await?;
     let (secret, session) = app.identity.new_session();
+    let agreed = consent.clone();
     let consent = consent.map(Into::into);
     let new = NewAccount { account, login, email, password, consent, session };
     let (_, known) = ask(&app, bucket, AccountsCommand::Register(new)).await?;
-    note(&app, &request, &user_id, 201).await;
+    match agreed {
+        Some(text) => note_with(&app, &request, &user_id, 201, [("consent", text)]).await,
+        None => note(&app, &request, &user_id, 201).await,
+    }
     let token = RefreshToken { user, session: SessionNo(1), generation: 0, secret };
     Ok(HttpResponse::Created().json(tokens(&app, &known, &token)))
 }
@@ -225,9 +229,7 @@ pub(super) async fn change_password(
 pub(super) async fn me(app: Data<App>, caller: Caller) -> Result<HttpResponse, ApiError> {
     let (user_id, session) = caller.logged_in()?;
     let Ok(user) = app.ids.parse_user(user_id) else {
-        let (user_id, email, created_at) = (user_id.to_owned(), None, None);
-        let me = Me { user_id, email, created_at, sessions: Vec::new(), consents: Vec::new() };
-        return Ok(HttpResponse::Ok().json(me));
+        return Ok(HttpResponse::Ok().json(Me::without_account(user_id)));
     };
     let show = AccountsCommand::Show { account: user.account };
     let (_, known) = ask(&app, user.bucket, show).await?;

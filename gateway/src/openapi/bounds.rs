@@ -36,6 +36,7 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("CheckinRequest", "nonce", LINE),
     ("CheckinRequest", "payload", LINE),
     ("CheckinRequest", "ticketCode", LINE),
+    ("ConsentGiven", "text", LINE),
     ("Contact", "email", EMAIL),
     ("Contact", "name", LINE),
     ("Contact", "phone", LINE),

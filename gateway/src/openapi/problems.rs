@@ -26,11 +26,13 @@ const OWN: &[(&str, &[Code])] = &[
     ("createShow", &[C::BadShow, C::ShowExists, C::UnknownPlan]),
     ("getSeats", &[C::InvalidParameter]),
     ("changePassword", &[C::PasswordChanged, C::UnknownAccount, C::WrongLogin]),
+    ("exportMe", &[C::UnknownAccount]),
     (
         "forgotPassword",
         &[C::Busy, C::ChallengeFailed, C::ChallengeRequired, C::ResetUnavailable, C::RiskRefused],
     ),
     ("getMe", &[C::UnknownAccount]),
+    ("giveConsent", &[C::UnknownAccount]),
     ("hearOfPayment", &[C::BadSignature]),
     ("listMyOrders", &[C::Busy]),
     (
@@ -210,6 +212,7 @@ fn of_parameter(parameter: &Parameter) -> Vec<Code> {
     match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Path, "showId") => vec![C::UnknownShow],
         (ParameterIn::Path, "keyId") => vec![C::UnknownKey],
+        (ParameterIn::Path, "userId") => vec![C::UnknownAccount],
         (ParameterIn::Path, "planId") => vec![C::UnknownPlan],
         (ParameterIn::Path, "holdId") => vec![C::UnknownHold],
         (ParameterIn::Path, "orderId") => vec![C::UnknownOrder],

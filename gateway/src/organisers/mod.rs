@@ -76,6 +76,8 @@ pub fn routes(service: &mut ServiceConfig, app: &Data<App>) {
         .service(at("/orders/{orderId}/refund").post(refunds::refund))
         .service(at("/risk").get(risk::show).put(risk::change))
         .service(at("/risk/explain").get(risk::explain))
+        .service(at("/users/{userId}").delete(identity::erase_user))
+        .service(at("/users/{userId}/export").get(identity::export_user))
         .service(at("/accounts/reset").post(identity::offer_by_key))
         .service(at("/keys").get(keys::list).post(keys::make))
         .service(at("/keys/{keyId}").delete(keys::revoke));

@@ -205,6 +205,51 @@ async fn a_forgotten_password_is_reset_once() {
 }
 
 #[actix_web::test]
+async fn a_person_is_told_everything_and_forgotten_for_good() {
+    let mut shop = Shop::open();
+    let show_id = shop.seated("hamlet").await;
+    let ada = shop.register("ada@example.org", "correct horse").await;
+    let path = format!("/api/v1/shows/{show_id}/holds");
+    let held = shop.ask_as(&ada.access, Method::POST, &path).json(&json!({"seatIds": ["A-1"]}));
+    let hold_id = text(&held.send().await.expect(201)["holdId"]);
+    let body = json!({"holdId": hold_id, "contact": {"name": "Ada Lovelace"}});
+    let ask = shop.ask_as(&ada.access, Method::POST, "/api/v1/orders").key("one").json(&body);
+    let order_id = text(&ask.send().await.expect(201)["orderId"]);
+    let agree = |text: &str| {
+        let body = json!({"text": text});
+        shop.ask_as(&ada.access, Method::POST, "/api/v1/me/consents").json(&body).send()
+    };
+    assert_eq!(agree("privacy-2").await.status, 204);
+    agree("").await.refused(400, "INVALID_FIELD");
+
+    let export = |shop: &Shop| shop.ask_as(&ada.access, Method::GET, "/api/v1/me/export").send();
+    let told = export(&shop).await.expect(200);
+    assert_eq!(told["account"]["email"], "ada@example.org");
+    assert_eq!(told["account"]["consents"][0]["text"], "privacy-2");
+    assert_eq!(told["orders"][0]["orderId"], order_id.as_str());
+    assert_eq!(told["orders"][0]["contact"]["name"], "Ada Lovelace");
+
+    let erase = |shop: &Shop| shop.ask_as(&ada.access, Method::DELETE, "/api/v1/me").send();
+    assert_eq!(erase(&shop).await.expect(200), json!({"account": true, "contacts": true}));
+    shop.kill_and_restart();
+    assert_eq!(erase(&shop).await.expect(200), json!({"account": false, "contacts": false}));
+    export(&shop).await.refused(404, "UNKNOWN_ACCOUNT");
+    shop.refresh(&ada.refresh).await.refused(401, "SESSION_OVER");
+    shop.log_in("ada@example.org", "correct horse").await.refused(401, "WRONG_LOGIN");
+    let user = format!("/admin/v1/users/{}", ada.user_id);
+    let gone = shop.admin(Method::GET, &format!("{user}/export")).send().await;
+    gone.refused(404, "UNKNOWN_ACCOUNT");
+    // The order is there, and whose it was is not.
+    let path = format!("/admin/v1/shows/{show_id}/orders");
+    let listed = shop.admin(Method::GET, &path).send().await.expect(200);
+    assert_eq!(listed["meta"]["total"], 1);
+    assert!(!listed.to_string().contains("Lovelace"), "{listed}");
+    // Somebody else may have the address now.
+    let again = shop.register("ada@example.org", "battery staple").await;
+    assert_ne!(again.user_id, ada.user_id);
+}
+
+#[actix_web::test]
 async fn no_secret_of_a_person_is_on_the_disk_in_the_clear() {
     let shop = Shop::open();
     let ada = shop.register("ada.lovelace@example.org", "correct horse battery").await;

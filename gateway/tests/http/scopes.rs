@@ -83,6 +83,7 @@ impl Walk {
             "placeHold" => json!({"seatIds": ["B-1"]}),
             "placeOrder" => json!({"holdId": "h_1", "contact": {"name": "Ada"}}),
             "checkIn" => json!({"ticketCode": "t_1", "gate": "north"}),
+            "giveConsent" => json!({"text": "v1"}),
             "changePassword" => json!({"oldPassword": "wrong", "newPassword": "12345678"}),
             _ => return json!({}),
         };
@@ -130,6 +131,8 @@ async fn walk(is_open: bool) {
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, call) in item.as_object().expect("an item") {
             let operation = call["operationId"].as_str().expect("a name");
+            // A token stays good for its hour, also when its account is gone; so the order of
+            // calls does not matter.
             let scope = call["x-usher-scope"].as_str().expect("said of every call");
             let has_owner = path.contains("{holdId}") || path.contains("{orderId}");
             for name in walk.credentials.keys().copied() {

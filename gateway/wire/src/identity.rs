@@ -217,3 +217,58 @@ pub struct ConsentState {
     /// When.
     pub at: Timestamp,
 }
+
+/// A text that is agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConsentGiven {
+    /// Which version of it, such as `privacy-2026-01`.
+    #[schema(min_length = 1, max_length = 64)]
+    pub text: String,
+}
+
+/// Everything that is known of a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonExport {
+    /// The account, as far as there is one.
+    pub account: Me,
+    /// Orders, newest first.
+    pub orders: Vec<ExportedOrder>,
+}
+
+/// An order with what its buyer wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedOrder {
+    /// The order.
+    #[serde(flatten)]
+    pub order: crate::Order,
+    /// Name, telephone, address; absent once they were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<crate::Contact>,
+}
+
+/// What was destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Erased {
+    /// Whether there was an account.
+    pub account: bool,
+    /// Whether there was a key that contacts were sealed under; nobody can read them any more.
+    pub contacts: bool,
+}
+
+impl Me {
+    /// Of a user whom another issuer, or a trusted front, knows.
+    #[must_use]
+    pub fn without_account(user_id: &str) -> Self {
+        Self {
+            user_id: user_id.to_owned(),
+            email: None,
+            created_at: None,
+            sessions: Vec::new(),
+            consents: Vec::new(),
+        }
+    }
+}

@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 /// What one command leads to. Mostly it is a single event, which needs no allocation of its own.
 pub type Events = SmallVec<[Event; 1]>;
 
-/// One fact about one machine: about an inventory, but for the last two. What is large and rare is in boxes, since every event is moved
-/// about as if it were the largest.
+/// One fact about one machine: about an inventory, but for the last two. What is large and rare is
+/// in boxes, since every event is moved about as if it were the largest.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A show came into being; everything in it is `BLOCKED`.

@@ -9,7 +9,8 @@
 //!                 reread (the server's side, at the end) ┴──► usher-audit ──► verdict
 //! ```
 //!
-//! Beside it, `onsale` sends people and bots through a whole sale and says who got what, and `linear` records what concurrent clients are told, for `usher-linear` to check.
+//! Beside it, `onsale` sends people and bots through a whole sale and says who got what, and
+//! `linear` records what concurrent clients are told, for `usher-linear` to check.
 //!
 //! One thread drives everything: the server under test shares the machine, and a generator that
 //! needs more than one core is better started twice and merged.

@@ -1,7 +1,7 @@
 //! What buyers, and box offices that integrate, can do: everything under `/api/v1`.
 //!
 //! ```text
-//!   reads published views     shows, plans, seats, seat_stream (with seat_feed and written behind them)
+//!   reads published views     shows, plans, seats, seat_stream; seat_feed, written
 //!   asks one owner, once      holds, orders, pay, callback, tickets, checkins, order_stream
 //!   asks the replica          orders (a buyer's list)
 //!   shared                    lookup, render, checks, contacts, idempotency, paging, etag, sse

@@ -2,7 +2,7 @@
 //!
 //! A set-associative table, as for limits (`limits/table`): a key may be in one of a few places,
 //! and where all are taken the one goes that says least. So a flood of keys that are seen once
-//! pushes out others like it, and not what stands out. How many different users or devices there were is
+//! pushes out others like it, and not what stands out. How many different users there were is
 //! estimated from a bitmap (linear counting, Whang, Vander-Zanden and Taylor 1990): exact enough to
 //! tell 3 from 30, and it can never grow.
 

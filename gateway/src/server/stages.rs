@@ -38,7 +38,7 @@ pub(super) async fn public(request: ServiceRequest, next: Next<BoxBody>) -> Answ
     named(request, counted).await
 }
 
-/// Around everything on the listener for operators, which answers for as long as there is a process.
+/// Around everything on the listener for operators, which answers as long as there is a process.
 pub(super) async fn operators(request: ServiceRequest, next: Next<BoxBody>) -> Answered {
     let handle = async |request| next.call(request).await;
     named(request, async |request| as_problem(request, handle).await).await

@@ -60,6 +60,7 @@ fn a_rebuild_reads_only_what_its_shard_owns() {
 #[test]
 fn a_shard_says_what_it_owns_and_what_waits() {
     let mut world = world();
+    assert!(world.cores.iter().map(Core::index).eq(0..2));
     let inventories: usize = world.cores.iter().map(Core::machine_count).sum();
     assert_eq!(inventories, 3);
     let partitions: usize = world.cores.iter().map(Core::partition_count).sum();

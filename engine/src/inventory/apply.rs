@@ -5,7 +5,7 @@ mod money;
 
 use super::{
     Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, PaymentStatus,
-    Scan,
+    Scan, Seats,
 };
 use crate::command::KeyUse;
 use crate::event::Event;
@@ -73,15 +73,8 @@ impl Inventory {
                 };
                 self.apply_held(*hold, new, *key, at);
             }
-            Event::Released { hold } => self.end_hold(*hold, HoldStatus::Released, at),
-            Event::Expired { holds } => {
-                for &no in holds {
-                    match self.hold_mut(no).order {
-                        None => self.end_hold(no, HoldStatus::Expired, at),
-                        Some(_) => self.end_order(no, OrderStatus::Expired),
-                    }
-                }
-            }
+            Event::Released { hold } => self.apply_released(*hold, at),
+            Event::Expired { holds } => self.apply_expired(holds, at),
             Event::Ordered { order, pay_by, contact, key } => {
                 self.apply_ordered(*order, *pay_by, contact, *key, at);
             }
@@ -104,7 +97,7 @@ impl Inventory {
             }
             Event::PaymentNoted { .. } => {}
             Event::Refunded { order, reference } => self.apply_refunded(*order, reference),
-            Event::Cancelled { order } => self.end_order(*order, OrderStatus::Cancelled),
+            Event::Cancelled { order } => self.apply_cancelled(*order),
             Event::TakenBack { order, reason } => self.apply_taken_back(*order, reason),
             Event::CheckedIn { order, index, gate, at, scan } => {
                 let ticket = &mut self.order_mut(*order).tickets[usize::from(*index)];
@@ -206,21 +199,65 @@ impl Inventory {
         self.holds.insert(no, hold);
     }
 
-    fn end_hold(&mut self, no: HoldNo, status: HoldStatus, at: Timestamp) {
+    fn apply_released(&mut self, no: HoldNo, at: Timestamp) {
         let hold = self.hold_mut(no);
-        assert_eq!(hold.status, HoldStatus::Active, "only active holds end");
-        hold.status = status;
-        hold.ends_at = hold.ends_at.min(at);
-        if status == HoldStatus::Expired && planted("forgotten-release-on-expiry") {
-            return;
-        }
-        let (id, claim) = (hold.buyer, hold.claim.clone());
+        end_hold(hold, HoldStatus::Released, at);
+        let claim = hold.claim.clone();
         self.move_units(no, &claim, Move::Release);
-        let buyer = self.buyer_mut(id);
-        buyer.units -= claim.units();
+        self.note_end(no, at);
+    }
+
+    fn apply_cancelled(&mut self, no: HoldNo) {
+        let hold = self.hold_mut(no);
+        end_order(hold, OrderStatus::Cancelled);
+        let claim = hold.claim.clone();
+        self.move_units(no, &claim, Move::Release);
+        self.note_end(no, self.last_at);
+    }
+
+    /// Many may end in one event. Their units go back together, in the order of the seats, so that
+    /// each row is summed up once; and their buyers, who are anywhere in memory, are looked up one
+    /// right after the other, so that the processor fetches several at a time.
+    fn apply_expired(&mut self, holds: &[HoldNo], at: Timestamp) {
+        let (mut seats, mut quantity) = (Seats::with_capacity(holds.len()), 0);
+        let forgets = planted("forgotten-release-on-expiry");
+        for &no in holds {
+            let hold = self.hold_mut(no);
+            match hold.order {
+                None => end_hold(hold, HoldStatus::Expired, at),
+                Some(_) => end_order(hold, OrderStatus::Expired),
+            }
+            match &hold.claim {
+                _ if forgets && hold.order.is_none() => {}
+                Claim::Seats(claimed) => seats.extend_from_slice(claimed),
+                Claim::Stock(claimed) => quantity += claimed,
+            }
+        }
+        seats.sort_unstable();
+        let freed = match self.goods {
+            Goods::Seats(_) => Claim::Seats(seats),
+            Goods::Stock(_) | Goods::Nothing => Claim::Stock(quantity),
+        };
+        if freed.units() > 0 {
+            self.move_units(HoldNo(0), &freed, Move::Release);
+        }
+        for &no in holds {
+            if !(forgets && self.hold_mut(no).order.is_none()) {
+                self.note_end(no, at);
+            }
+        }
+    }
+
+    /// Brings up to date what is known beside a hold or an unpaid order that ended.
+    fn note_end(&mut self, no: HoldNo, at: Timestamp) {
+        let hold = self.holds.get(no).expect("it ended just now");
+        let buyer = self.buyers.get_mut(&hold.buyer).expect("events name buyers that exist");
+        buyer.units -= hold.claim.units();
         buyer.holds -= 1;
-        buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
-        self.ended.push_back((at, no));
+        if hold.order.is_none() {
+            buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
+            self.ended.push_back((at, no));
+        }
     }
 
     fn apply_ordered(
@@ -252,18 +289,6 @@ impl Inventory {
             let expires_at = at.plus_ms(ORDER_KEY_MEMORY_MS);
             buyer.remember_key(KeyEntry { used, hold: no, payment: None, expires_at }, at);
         }
-    }
-
-    /// Ends an unpaid order and frees its units.
-    fn end_order(&mut self, no: HoldNo, status: OrderStatus) {
-        let hold = self.hold_mut(no);
-        assert!(hold.keeps_units(), "only unpaid orders end");
-        let (id, claim) = (hold.buyer, hold.claim.clone());
-        self.order_mut(no).status = status;
-        self.move_units(no, &claim, Move::Release);
-        let buyer = self.buyer_mut(id);
-        buyer.units -= claim.units();
-        buyer.holds -= 1;
     }
 
     fn apply_extended(&mut self, ms: u64) {
@@ -379,6 +404,17 @@ fn new_record(details: crate::show::ShowDetails, pools: &[NewPool]) -> ShowRecor
         schedule: Vec::new(),
         batched: false,
     }
+}
+
+fn end_hold(hold: &mut Hold, status: HoldStatus, at: Timestamp) {
+    assert_eq!(hold.status, HoldStatus::Active, "only active holds end");
+    hold.status = status;
+    hold.ends_at = hold.ends_at.min(at);
+}
+
+fn end_order(hold: &mut Hold, status: OrderStatus) {
+    assert!(hold.keeps_units(), "only unpaid orders end");
+    hold.order.as_mut().expect("it has an order").status = status;
 }
 
 /// Shared with the check of a change, so that what is checked is what will be.

@@ -154,6 +154,9 @@ impl Inventory {
         map: &SeatMap,
         now: Timestamp,
     ) -> Result<Choice, Refusal> {
+        if map.all_available(seats) {
+            return Ok(found(Claim::Seats(Seats::from_slice(seats))));
+        }
         let mut taken = Vec::new();
         let mut overdue = Vec::new();
         for &seat in seats {

@@ -53,6 +53,10 @@ impl Holds {
         match page.place(no) {
             Some(place) => page.holds[place] = hold,
             None => {
+                if page.holds.is_empty() && number > 0 {
+                    // Where there were more holds than one page has, the next will be full too.
+                    page.holds.reserve_exact(NUMBERS_PER_PAGE);
+                }
                 page.holds.insert(page.rank(no), hold);
                 page.is_there |= bit_of(no);
             }
@@ -71,6 +75,13 @@ impl Holds {
             page.holds.shrink_to(page.holds.len() * 2);
         }
         Some(hold)
+    }
+
+    /// Gives back memory of numbers that are not there and will not come.
+    pub(super) fn shrink_to_fit(&mut self) {
+        for page in self.pages.iter_mut().flatten() {
+            page.holds.shrink_to_fit();
+        }
     }
 
     /// All of them, in the order of their numbers.

@@ -151,6 +151,7 @@ impl Inventory {
         for (no, hold) in image.holds {
             inventory.restore_hold(no, hold)?;
         }
+        inventory.holds.shrink_to_fit();
         if let Goods::Stock(segment) = &inventory.goods {
             let of_holds = (inventory.units_held, inventory.units_sold);
             if (segment.held, segment.sold) != of_holds || !segment.is_conserved() {

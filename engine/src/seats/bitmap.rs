@@ -39,6 +39,16 @@ impl Bitmap {
         was_set
     }
 
+    /// 64 bits from bit `first` on; 0 beyond the last.
+    #[inline]
+    pub(super) fn window(&self, first: u32) -> u64 {
+        let i = word_of(first);
+        let word = |i: usize| self.words.get(i).copied().unwrap_or(0);
+        let pair = u128::from(word(i + 1)) << 64 | u128::from(word(i));
+        // Truncation takes the 64 that were asked for.
+        (pair >> (first % 64)) as u64
+    }
+
     /// How many bits are 1.
     #[must_use]
     pub fn count_ones(&self) -> u32 {

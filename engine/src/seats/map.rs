@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::Bitmap;
 use super::bitmap::ones;
 use super::runs::{Eligible, RowRuns};
-use crate::plan::{CategoryIx, RowIx, SeatIx, SeatPlan};
+use crate::plan::{CategoryIx, SeatIx, SeatPlan};
 
 /// What may be done with a seat. The numbers are those of the compact seat map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,30 +129,28 @@ impl SeatMap {
     /// Available → held, by an owner that is not 0.
     pub fn hold(&mut self, seats: &[SeatIx], owner: u32) {
         assert!(owner != 0, "0 is nobody");
-        self.transition(seats, SeatStatus::Available, SeatStatus::Held);
-        self.owners.set(seats, owner, self.plan.seat_count());
+        self.owners.make_room(self.plan.seat_count());
+        self.transition(seats, SeatStatus::Available, SeatStatus::Held, Some(owner));
     }
 
     /// Held → available; the owner is forgotten.
     pub fn release(&mut self, seats: &[SeatIx]) {
-        self.transition(seats, SeatStatus::Held, SeatStatus::Available);
-        self.owners.set(seats, NOBODY, self.plan.seat_count());
+        self.transition(seats, SeatStatus::Held, SeatStatus::Available, Some(NOBODY));
     }
 
     /// Held → sold, to the owner who held them.
     pub fn sell(&mut self, seats: &[SeatIx]) {
-        self.transition(seats, SeatStatus::Held, SeatStatus::Sold);
+        self.transition(seats, SeatStatus::Held, SeatStatus::Sold, None);
     }
 
     /// Sold → available, after a refund; the owner is forgotten.
     pub fn unsell(&mut self, seats: &[SeatIx]) {
-        self.transition(seats, SeatStatus::Sold, SeatStatus::Available);
-        self.owners.set(seats, NOBODY, self.plan.seat_count());
+        self.transition(seats, SeatStatus::Sold, SeatStatus::Available, Some(NOBODY));
     }
 
     /// Blocked → available.
     pub fn put_on_sale(&mut self, seats: &[SeatIx]) {
-        self.transition(seats, SeatStatus::Blocked, SeatStatus::Available);
+        self.transition(seats, SeatStatus::Blocked, SeatStatus::Available, None);
     }
 
     /// How many seats there are by status, kept up to date by every transition.
@@ -214,7 +212,13 @@ impl SeatMap {
 
     /// Inlined, so that each caller has only what its two statuses need.
     #[inline(always)]
-    fn transition(&mut self, seats: &[SeatIx], from: SeatStatus, to: SeatStatus) {
+    fn transition(
+        &mut self,
+        seats: &[SeatIx],
+        from: SeatStatus,
+        to: SeatStatus,
+        new_owner: Option<u32>,
+    ) {
         for &seat in seats {
             let was_so = match self.bits(from) {
                 Some(bits) => bits.take(seat.0),
@@ -224,11 +228,9 @@ impl SeatMap {
             if let Some(bits) = self.bits(to) {
                 bits.set(seat.0);
             }
-        }
-        let count = u32::try_from(seats.len()).expect("no seat is named twice");
-        *self.counts.of(from) -= count;
-        *self.counts.of(to) += count;
-        for &seat in seats {
+            if let Some(owner) = new_owner {
+                self.owners.set(seat, owner);
+            }
             let free = &mut self.free_by_category[self.plan.category_of(seat).index()];
             match (from, to) {
                 (SeatStatus::Available, _) => *free -= 1,
@@ -236,6 +238,9 @@ impl SeatMap {
                 _ => {}
             }
         }
+        let count = u32::try_from(seats.len()).expect("no seat is named twice");
+        *self.counts.of(from) -= count;
+        *self.counts.of(to) += count;
         if from == SeatStatus::Available || to == SeatStatus::Available {
             self.summarise_rows(seats);
         }
@@ -249,11 +254,11 @@ impl SeatMap {
             if row.contains(&seat.0) {
                 continue;
             }
-            let RowIx(number) = self.plan.row_of(seat);
-            row = self.plan.row(RowIx(number)).seats();
+            let number = self.plan.row_of(seat);
+            row = self.plan.row(number).seats();
             let joins = self.plan.joins();
             let free = Eligible { free: &self.available, category: None, joins };
-            self.row_runs.set(RowIx(number), free.lengths(row.clone()));
+            self.row_runs.set(number, free.lengths(row.clone()));
         }
     }
 
@@ -298,13 +303,14 @@ impl Owners {
         self.0.get(seat.index()).copied().filter(|&owner| owner != NOBODY)
     }
 
-    fn set(&mut self, seats: &[SeatIx], owner: u32, seat_count: u32) {
-        if self.0.is_empty() && !seats.is_empty() {
+    fn make_room(&mut self, seat_count: u32) {
+        if self.0.is_empty() {
             self.0 = vec![NOBODY; seat_count as usize];
         }
-        for seat in seats {
-            self.0[seat.index()] = owner;
-        }
+    }
+
+    fn set(&mut self, seat: SeatIx, owner: u32) {
+        self.0[seat.index()] = owner;
     }
 }
 

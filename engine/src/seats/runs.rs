@@ -65,10 +65,13 @@ impl RowRuns {
 
     /// Replaces what is known of a row.
     pub(super) fn set(&mut self, row: RowIx, lengths: Lengths) {
-        if std::mem::replace(&mut self.rows[row.index()], lengths) == lengths {
+        let before = std::mem::replace(&mut self.rows[row.index()], lengths);
+        let block = row.index() / ROWS_PER_BLOCK as usize;
+        self.blocks[block].0 |= lengths.0;
+        let lost = before.0 & !lengths.0;
+        if lost == 0 {
             return;
         }
-        let block = row.index() / ROWS_PER_BLOCK as usize;
         let first = block * ROWS_PER_BLOCK as usize;
         let end = self.rows.len().min(first + ROWS_PER_BLOCK as usize);
         let union = self.rows[first..end].iter().fold(0, |union, lengths| union | lengths.0);
@@ -140,17 +143,15 @@ impl<'a> Eligible<'a> {
         })
     }
 
-    /// The lengths of the runs among the seats of one row.
+    /// The lengths of the runs among the seats of one row, of all categories.
     pub(super) fn lengths(self, row: Range<u32>) -> Lengths {
         if row.len() >= 64 {
             let lengths = self.runs(row).map(|run| Lengths::of(run.end - run.start));
             return Lengths(lengths.fold(0, |union, lengths| union | lengths.0));
         }
         // Almost all rows: their seats fit into one word, and so do the links between them.
-        let first = i64::from(row.start);
-        let mut seats = window(first, |i| self.word(i)) & !(u64::MAX << row.len());
-        let joins = self.joins.words();
-        let links = seats & seats >> 1 & window(first, |i| joins.get(i).copied().unwrap_or(0));
+        let mut seats = self.free.window(row.start) & !(u64::MAX << row.len());
+        let links = seats & seats >> 1 & self.joins.window(row.start);
         let mut lengths = 0;
         while seats != 0 {
             let run_start = seats.trailing_zeros();

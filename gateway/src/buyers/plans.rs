@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::ids;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
-use actix_web::web::{self, Data, Path};
+use actix_web::web::{self, Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use usher_wire::Problem;
 
@@ -27,16 +27,18 @@ pub(super) async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = ids::parse_plan(&plan_id).map_err(|_| ApiError::new(Code::UnknownPlan))?;
-    let known = match app.plans.cached(id) {
-        Some(known) => known,
-        None => {
-            let plans = app.plans.clone();
-            web::block(move || plans.get(id)).await.map_err(ApiError::internal)??
-        }
-    };
     // The id is a hash of the document, so it says all that a strong tag has to.
     let tag = format!("\"{}\"", ids::plan_text(id));
     let is_known = super::etag::is_known(&request, &tag);
+    let document = match app.plans.cached_document(id) {
+        Some(document) => document,
+        // Whoever has it need not be sent it, so it need not be read, if there is such a plan.
+        None if is_known && app.plans.cached(id).is_some() => Bytes::new(),
+        None => {
+            let plans = app.plans.clone();
+            web::block(move || plans.document(id)).await.map_err(ApiError::internal)??
+        }
+    };
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, tag))
@@ -45,5 +47,5 @@ pub(super) async fn show(
     if is_known {
         return Ok(response.finish());
     }
-    Ok(response.insert_header((CONTENT_TYPE, "application/json")).body(known.document))
+    Ok(response.insert_header((CONTENT_TYPE, "application/json")).body(document))
 }

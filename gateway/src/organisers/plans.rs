@@ -27,8 +27,8 @@ use usher_wire::{PlanCategoryCount, PlanCreated, Problem};
 pub(super) async fn add(app: Data<App>, document: RawBody) -> Result<HttpResponse, ApiError> {
     let plans = app.plans.clone();
     // A large plan takes a second to read and write; other requests do not wait for it.
-    let known = web::block(move || plans.add(document.0)).await.map_err(ApiError::internal)??;
-    let answer = describe(&known.plan);
+    let plan = web::block(move || plans.add(&document.0)).await.map_err(ApiError::internal)??;
+    let answer = describe(&plan);
     let location = format!("/api/v1/plans/{}", answer.plan_id);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(answer))
 }

@@ -96,13 +96,12 @@ async fn find_plan(app: &Data<App>, text: &str) -> Result<Arc<SeatPlan>, ApiErro
     };
     let id = ids::parse_plan(text).map_err(|_| unknown(ApiError::new(Code::UnknownPlan)))?;
     let plans = app.plans.clone();
-    let known = match plans.cached(id) {
-        Some(known) => known,
+    match plans.cached(id) {
+        Some(plan) => Ok(plan),
         None => {
-            web::block(move || plans.get(id)).await.map_err(ApiError::internal)?.map_err(unknown)?
+            web::block(move || plans.get(id)).await.map_err(ApiError::internal)?.map_err(unknown)
         }
-    };
-    Ok(known.plan)
+    }
 }
 
 /// How many tickets each pool has. Loans between segments make no difference to that.

@@ -5,7 +5,7 @@ mod money;
 
 use super::{
     Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, PaymentStatus,
-    Scan, Seats,
+    Payments, Scan, Seats, Tickets,
 };
 use crate::command::KeyUse;
 use crate::event::Event;
@@ -277,8 +277,8 @@ impl Inventory {
             pay_by,
             extended: false,
             contact: contact.into(),
-            payments: Vec::new(),
-            tickets: Vec::new(),
+            payments: Payments::new(),
+            tickets: Tickets::new(),
             ticketed_at: None,
             taken_back: None,
         }));

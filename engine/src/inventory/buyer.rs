@@ -43,9 +43,13 @@ impl Buyer {
     }
 
     pub(super) fn remember_key(&mut self, entry: KeyEntry, at: Timestamp) {
-        self.forget_keys(at);
-        if self.keys.len() == KEYS_PER_BUYER_MAX {
-            self.keys.remove(0);
+        if !self.keys.is_empty() {
+            self.forget_keys(at);
+            if self.keys.len() == KEYS_PER_BUYER_MAX {
+                self.keys.remove(0);
+            }
+            // Few keys are followed by another one, and buyers are many.
+            self.keys.reserve_exact(1);
         }
         self.keys.push(entry);
     }

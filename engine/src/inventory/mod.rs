@@ -52,8 +52,8 @@ use holds::Holds;
 pub use audit::Audit;
 pub use buyer::{Buyer, KeyEntry, Keys};
 pub use records::{
-    Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, RefundCause, Scan, Seats,
-    Ticket,
+    Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, Payments, RefundCause,
+    Scan, Seats, Ticket, Tickets,
 };
 
 /// What an inventory sells.

@@ -11,6 +11,12 @@ use crate::time::Timestamp;
 /// Seats of one claim. Most claims are of a few seats, which need no allocation of their own.
 pub type Seats = SmallVec<[SeatIx; 4]>;
 
+/// Payments of one order. Most orders are paid at once, which needs no allocation of its own.
+pub type Payments = SmallVec<[Payment; 1]>;
+
+/// Tickets of one order.
+pub type Tickets = SmallVec<[Ticket; 1]>;
+
 /// What a hold takes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -106,9 +112,9 @@ pub struct Order {
     /// Sealed contact data.
     pub contact: Box<[u8]>,
     /// Everything heard about money for it, oldest first.
-    pub payments: Vec<Payment>,
+    pub payments: Payments,
     /// One per unit, in the order of the claim; empty unless it was ever ticketed.
-    pub tickets: Vec<Ticket>,
+    pub tickets: Tickets,
     /// When the tickets were issued.
     pub ticketed_at: Option<Timestamp>,
     /// Why the organiser took it back.

@@ -61,8 +61,8 @@ fn order(inventory: &mut Inventory, no: u32, status: OrderStatus, paid: bool, ti
         pay_by: Timestamp(2_000),
         extended: false,
         contact: Box::default(),
-        payments: if paid { vec![payment] } else { vec![] },
-        tickets: vec![Ticket { nonce: TicketNonce([0; 10]), scan: None }; tickets],
+        payments: paid.then_some(payment).into_iter().collect(),
+        tickets: vec![Ticket { nonce: TicketNonce([0; 10]), scan: None }; tickets].into(),
         ticketed_at: None,
         taken_back: None,
     }));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use usher_engine::accounts::{ApiKeyNo, LoginHash, Proof, SessionNo};
 use usher_engine::id::{AccountNo, HoldNo, ShowKey, TicketNonce};
-use usher_engine::inventory::{KeyEntry, Keys, Seats};
+use usher_engine::inventory::{KeyEntry, Keys, Payment, Payments, Seats, Ticket, Tickets};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::planted::planted;
 use usher_engine::{BuyerId, Cents, Currency, Timestamp};
@@ -194,24 +194,30 @@ impl<T: OnDisk> OnDisk for Vec<T> {
     }
 }
 
-/// As any list.
-impl OnDisk for Keys {
-    fn store(&self, out: &mut Vec<u8>) {
-        put_len(out, self.len());
-        for key in self {
-            key.store(out);
-        }
-    }
+/// As any list: their memory is another matter.
+macro_rules! as_list {
+    ($($name:ty: $element:ty),+) => { $(
+        impl OnDisk for $name {
+            fn store(&self, out: &mut Vec<u8>) {
+                put_len(out, self.len());
+                for element in self {
+                    element.store(out);
+                }
+            }
 
-    fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
-        let (len, room) = list_len::<KeyEntry>(from)?;
-        let mut keys = Self::with_capacity(room);
-        for _ in 0..len {
-            keys.push(KeyEntry::load(from)?);
+            fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
+                let (len, room) = list_len::<$element>(from)?;
+                let mut list = Self::with_capacity(room);
+                for _ in 0..len {
+                    list.push(<$element>::load(from)?);
+                }
+                Ok(list)
+            }
         }
-        Ok(keys)
-    }
+    )+ };
 }
+
+as_list!(Keys: KeyEntry, Payments: Payment, Tickets: Ticket);
 
 impl<T: OnDisk, U: OnDisk> OnDisk for (T, U) {
     fn store(&self, out: &mut Vec<u8>) {

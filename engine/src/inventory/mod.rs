@@ -56,6 +56,9 @@ pub use records::{
     Scan, Seats, Ticket, Tickets,
 };
 
+/// Changed seats for which there is room at all times: those of some hundred commands.
+const CHANGES_ROOM: usize = 1_024;
+
 /// What an inventory sells.
 #[derive(Debug, Clone)]
 pub enum Goods {
@@ -253,6 +256,8 @@ impl Inventory {
             for seat in self.changes.drain(..) {
                 visit(seat, map.status(seat));
             }
+            // A show that was put on sale does not keep room for as much again.
+            self.changes.shrink_to(CHANGES_ROOM);
         }
     }
 

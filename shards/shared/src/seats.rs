@@ -11,6 +11,9 @@ use crate::sync::{Flaw, Mutex, is_planted};
 /// Changes that are remembered for readers who know an older version.
 const RECENT_CHANGES_MAX: usize = 65_536;
 
+/// So many changes at once are remembered in any case.
+const REMEMBERED_AT_ONCE_MIN: usize = 256;
+
 const SEATS_PER_WORD: usize = 32;
 
 /// All seats of one show. One writer, the owner of the house; readers get copies of one moment.
@@ -190,13 +193,16 @@ impl SeatBoard {
             drop(recent);
             recent = self.recent.lock().expect("no panic while changes are noted");
         }
-        recent.note(changes, version);
+        // Whoever misses that much gets all seats, which is less to send; and most shows are put on
+        // sale once and then wait, so this would be most of what they take.
+        let at_once_max = REMEMBERED_AT_ONCE_MIN.max(self.seat_count as usize / 2);
+        recent.note(changes, version, at_once_max.min(RECENT_CHANGES_MAX));
     }
 }
 
 impl Recent {
-    fn note(&mut self, changes: &[(SeatIx, SeatStatus)], version: u64) {
-        if changes.len() > RECENT_CHANGES_MAX {
+    fn note(&mut self, changes: &[(SeatIx, SeatStatus)], version: u64, at_once_max: usize) {
+        if changes.len() > at_once_max {
             *self = Self { changes: VecDeque::new(), forgotten: version };
             return;
         }
@@ -241,6 +247,29 @@ mod tests {
             builder.seat(spec).expect("a new seat");
         }
         builder.build().expect("a plan")
+    }
+
+    #[test]
+    fn what_changes_most_of_the_show_at_once_is_not_remembered() {
+        // Seats, seats that change at once, and whether that is remembered.
+        let rows = [(10, 10, true), (256, 256, true), (300, 256, true), (300, 257, false)];
+        let larger = [(2_000, 1_000, true), (2_000, 1_001, false), (200_000, 65_537, false)];
+        for (seats, changed, remembered) in rows.into_iter().chain(larger) {
+            let plan = plan(seats);
+            let board = SeatBoard::new(Some(&plan));
+            let all: Vec<_> = plan.seats().map(|seat| (seat, SeatStatus::Available)).collect();
+            let publish = |changes: &[_], version| {
+                board.publish(changes, &[0], SeatCounts::default(), version);
+            };
+            publish(&all[..1], 1);
+            publish(&all[..changed], 2);
+            publish(&all[..1], 3);
+            for known in [0, 1] {
+                let changes = board.changes_since(known).map(|changes| changes.seats.len());
+                assert_eq!(changes, remembered.then_some(changed), "{changed} of {seats}");
+            }
+            assert_eq!(board.changes_since(2).map(|changes| changes.seats.len()), Some(1));
+        }
     }
 
     #[test]

@@ -209,7 +209,10 @@ mod tests {
         (1..=3).for_each(|number| cache.put(id(number), number, 3));
         assert_eq!(cache.take(id(1)), Some(1), "used again");
         cache.put(id(4), 4, 4);
-        assert_eq!([1, 2, 3, 4].map(|number| cache.take(id(number))), [Some(1), None, Some(3), Some(4)]);
+        assert_eq!(
+            [1, 2, 3, 4].map(|number| cache.take(id(number))),
+            [Some(1), None, Some(3), Some(4)]
+        );
         cache.put(id(5), 5, 11);
         assert_eq!([1, 3, 4, 5].map(|number| cache.take(id(number))), [None, None, None, Some(5)]);
     }

@@ -50,17 +50,17 @@ impl Holds {
             self.pages.resize(number + 1, None);
         }
         let page = self.pages[number].get_or_insert_default();
-        match page.place(no) {
-            Some(place) => page.holds[place] = hold,
-            None => {
-                if page.holds.is_empty() && number > 0 {
-                    // Where there were more holds than one page has, the next will be full too.
-                    page.holds.reserve_exact(NUMBERS_PER_PAGE);
-                }
-                page.holds.insert(page.rank(no), hold);
-                page.is_there |= bit_of(no);
-            }
+        if page.holds.is_empty() && number > 0 {
+            // Where there were more holds than one page has, the next will be full too.
+            page.holds.reserve_exact(NUMBERS_PER_PAGE);
         }
+        match page.place(no) {
+            // Numbers mostly go up.
+            _ if page.is_there < bit_of(no) => page.holds.push(hold),
+            Some(place) => page.holds[place] = hold,
+            None => page.holds.insert(page.rank(no), hold),
+        }
+        page.is_there |= bit_of(no);
     }
 
     /// Takes a hold out.

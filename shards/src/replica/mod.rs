@@ -12,12 +12,13 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
+use usher_engine::hash::FixedHashMap;
 use usher_engine::{BuyerId, Event, HoldNo, Inventory, MachineId, ShowKey};
 use usher_persistence::{JournalReader, Snapshots};
 
@@ -49,8 +50,8 @@ pub struct Replica {
     plans: SharedPlans,
 }
 
-/// Which orders each buyer has, oldest first.
-type OrderIndex = HashMap<BuyerId, Vec<(MachineId, HoldNo)>>;
+/// Which orders each buyer has, oldest first. Most have one, which needs no allocation of its own.
+type OrderIndex = FixedHashMap<BuyerId, SmallVec<[(MachineId, HoldNo); 1]>>;
 
 /// Why the replica has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +135,7 @@ pub(crate) fn start(
     plans: SharedPlans,
 ) -> (ReplicaHandle, JoinHandle<()>) {
     let (questions, receiver) = bounded(QUESTIONS_MAX);
-    let replica = Replica { state: None, orders: OrderIndex::new(), reader, snapshots, plans };
+    let replica = Replica { state: None, orders: OrderIndex::default(), reader, snapshots, plans };
     let thread = std::thread::Builder::new().name("usher-replica".into());
     let thread = thread.spawn(move || run(replica, &receiver)).expect("a thread can be started");
     (ReplicaHandle { questions }, thread)
@@ -199,7 +200,7 @@ impl Replica {
     /// A buyer's orders over all shows, oldest first.
     #[must_use]
     pub fn orders_of(&self, buyer: BuyerId) -> &[(MachineId, HoldNo)] {
-        self.orders.get(&buyer).map_or(&[], Vec::as_slice)
+        self.orders.get(&buyer).map_or(&[], SmallVec::as_slice)
     }
 
     fn state(&self) -> &State {
@@ -215,7 +216,7 @@ fn index_orders(state: &State) -> OrderIndex {
         }));
     }
     orders.sort_unstable();
-    let mut index = OrderIndex::new();
+    let mut index = OrderIndex::default();
     for (_, buyer, inventory, no) in orders {
         index.entry(buyer).or_default().push((inventory, no));
     }

@@ -1,10 +1,10 @@
 //! Everything that can be asked of a machine. Exhaustive: there is no other way to change one.
 
 use crate::accounts::AccountsCommand;
-use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
+use crate::id::{BuyerId, HoldNo, PaymentRef, PlaceNo, TicketNonce};
 use crate::limits::UNITS_PER_HOLD_MAX;
 use crate::plan::{CategoryIx, SeatIx, SectionIx};
-use crate::room::RoomCommand;
+use crate::room::{PassNo, RoomCommand};
 use crate::show::{NewShow, OnSale, SaleMove, SegmentTerms, ShowChange};
 use crate::time::Timestamp;
 
@@ -164,6 +164,19 @@ pub struct HoldRequest {
     pub hold_ms: Option<u64>,
     /// Makes a repeat harmless.
     pub key: Option<KeyUse>,
+    /// What the waiting room gave; the caller has checked that it is the buyer's and for this.
+    pub pass: Option<PassUse>,
+}
+
+/// A pass of a waiting room, used for a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassUse {
+    /// Its number.
+    pub pass: PassNo,
+    /// Whose place it was given to.
+    pub place: PlaceNo,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
 }
 
 /// See [`Command::Order`].

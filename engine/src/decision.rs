@@ -3,6 +3,7 @@
 use smallvec::smallvec;
 
 use crate::accounts::ApiKeyNo;
+use crate::command::PassUse;
 use crate::event::{Event, Events};
 use crate::id::{AccountNo, HoldNo, PaymentRef, PlaceNo};
 use crate::money::Cents;
@@ -95,6 +96,9 @@ pub enum Effect {
         /// Number between the two.
         number: u32,
     },
+    /// Tell the show's waiting room that a pass was used. It is told once, and where it does not
+    /// hear of it the pass runs out by itself.
+    TellRoom(PassUse),
     /// Wake this inventory for its schedule: at this time, instead of any that it named before.
     WakeAt(Timestamp),
 }

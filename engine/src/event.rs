@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::accounts::AccountsEvent;
-use crate::command::KeyUse;
+use crate::command::{KeyUse, PassUse};
 use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
 use crate::inventory::{Claim, RefundCause};
 use crate::money::Cents;
@@ -213,6 +213,8 @@ pub enum Event {
         /// How many.
         quantity: u32,
     },
+    /// The pass that the hold of the same record was made with.
+    PassUsed(PassUse),
     /// Something happened in a waiting room.
     Room(RoomEvent),
     /// Something happened to an account.

@@ -24,7 +24,6 @@ use crate::time::Timestamp;
 
 /// One state machine with one owner.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly all machines are inventories")]
 pub enum Machine {
     /// Sells.
     Inventory(Inventory),
@@ -131,7 +130,7 @@ impl Machine {
         match self {
             Self::Inventory(inventory) => inventory.assert_conserved(),
             Self::Accounts(accounts) => accounts.assert_consistent(),
-            Self::Room(_) => {}
+            Self::Room(room) => room.assert_conserved(),
         }
     }
 

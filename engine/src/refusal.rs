@@ -5,6 +5,7 @@
 
 use crate::inventory::{HoldStatus, OrderStatus};
 use crate::plan::SeatIx;
+use crate::room::RoomRefusal;
 use crate::seats::SeatStatus;
 use crate::show::NotOpen;
 use crate::time::Timestamp;
@@ -148,6 +149,9 @@ pub enum Refusal {
     /// As many keys of integrators as there may be.
     #[error("there are as many keys as there may be")]
     TooManyApiKeys,
+    /// A waiting room, or an inventory that wants its passes, says no.
+    #[error(transparent)]
+    Room(#[from] RoomRefusal),
 }
 
 impl Refusal {
@@ -194,6 +198,7 @@ impl Refusal {
             Self::ResetInvalid => 36,
             Self::UnknownApiKey => 37,
             Self::TooManyApiKeys => 38,
+            Self::Room(refusal) => refusal.number(),
         }
     }
 }

@@ -58,6 +58,10 @@ pub enum SaleMove {
     Resume(PausedBy),
     /// Open → closed.
     Close,
+    /// From now on nothing is held without a pass of the waiting room.
+    RequirePasses,
+    /// Anybody may hold again.
+    WaivePasses,
 }
 
 /// What every inventory of a show must know in order to sell. Copied to the stock segments with
@@ -70,6 +74,8 @@ pub struct Terms {
     pub paused_by_organiser: bool,
     /// Paused over `/ops`.
     pub paused_by_operator: bool,
+    /// Nothing is held without a pass of the waiting room.
+    pub pass_required: bool,
     /// No holds before this moment.
     pub sale_starts_at: Timestamp,
     /// No holds from this moment on.

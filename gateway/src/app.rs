@@ -19,6 +19,7 @@ use crate::logbook::Logbook;
 use crate::payments::PaymentProvider;
 use crate::plans::Plans;
 use crate::risk::{Devices, Risk};
+use crate::room::Rooms;
 use crate::sandbox::Sandbox;
 use crate::server::lifecycle::Lifecycle;
 use crate::tickets::TicketKeys;
@@ -61,6 +62,8 @@ pub struct App {
     pub risk: Risk,
     /// Who people are, and what they may do.
     pub identity: Identity,
+    /// Signs places and passes of waiting rooms, and measures how they let people in.
+    pub rooms: Rooms,
     /// Who did what.
     pub logbook: Logbook,
     /// Renders what was counted.

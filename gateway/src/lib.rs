@@ -4,6 +4,7 @@
 //!   main.rs ─► commands/ ─► server/ ─┬─ buyers/      /api/v1     shows, seats, holds, orders, tickets
 //!                                    ├─ organisers/  /admin/v1   plans, shows, reports, the counter
 //!                                    ├─ operators/   /ops/v1     shards, audit, history, backup
+//!                                    ├─ room/         everywhere  the waiting room
 //!                                    ├─ sandbox/     /sandbox    a payment provider for trying
 //!                                    ├─ identity/    /api/v1     accounts, tokens, who calls
 //!                                    └─ docs, health
@@ -31,6 +32,7 @@ pub mod payments;
 pub mod plan_import;
 pub mod plans;
 pub mod risk;
+pub mod room;
 pub mod sandbox;
 pub mod server;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 //! keys, the bounds that their types do not say (`bounds`), and the problems that each may end in
 //! (`problems`). `scripts/conformance` holds a running server against all of it.
 
-use crate::{buyers, identity, operators, organisers, sandbox, server};
+use crate::{buyers, identity, operators, organisers, room, sandbox, server};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -26,6 +26,7 @@ mod problems;
     components(schemas(usher_wire::Problem)),
     tags(
         (name = "buyers", description = "Shows, seats, holds, orders, tickets, check-ins"),
+        (name = "queue", description = "The waiting room: standing in line, the draw, steering it"),
         (name = "payments", description = "Starting a payment, and the provider's callback"),
         (name = "organisers", description = "Plans, shows, what is on sale, reports, the counter"),
         (name = "identity", description = "Accounts, tokens, keys of integrators"),
@@ -44,6 +45,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         identity::Api::openapi(),
         organisers::Api::openapi(),
         operators::Api::openapi(),
+        room::Api::openapi(),
         sandbox::routes::Api::openapi(),
     ] {
         document.merge(part);

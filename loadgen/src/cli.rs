@@ -58,6 +58,22 @@ pub enum Command {
     /// Checks that what concurrent clients are told is linearizable, also while the server is
     /// killed and started again by somebody else.
     Linear(LinearArgs),
+    /// Recomputes the draw of a show's waiting room from what anybody can read.
+    VerifyDraw(VerifyDrawArgs),
+}
+
+/// `verify-draw`.
+#[derive(Debug, Args)]
+pub struct VerifyDrawArgs {
+    /// The buyers' port.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The show.
+    #[arg(long, value_name = "ID")]
+    pub(crate) show: String,
+    /// A user whose turn is wanted; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Vec<String>,
 }
 
 /// `rush`.

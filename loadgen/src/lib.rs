@@ -20,6 +20,7 @@ pub mod arrivals;
 pub mod choices;
 pub mod cli;
 pub mod clock;
+pub mod draw;
 pub mod drive;
 pub mod http;
 pub mod linear;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use usher_loadgen::cli::{
     AuditArgs, Cli, Command, DiffArgs, LinearArgs, MergeArgs, OnsaleArgs, PlanArgs, SimulateArgs,
+    VerifyDrawArgs,
 };
 use usher_loadgen::result::{self, RunResult};
 use usher_loadgen::run::{self, RunPlan};
@@ -63,6 +64,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Simulate(args) => simulate(&args),
         Command::Onsale(args) => sell(&args),
         Command::Linear(args) => linear(args),
+        Command::VerifyDraw(args) => verify_draw(&args),
     }
 }
 
@@ -115,6 +117,12 @@ fn sell(args: &OnsaleArgs) -> anyhow::Result<u8> {
     let report = on_one_thread(onsale::run(args.check()?))?;
     print(&report.text())?;
     Ok(if report.audit_is_clean && report.overtaken == 0 { FINE } else { VIOLATED })
+}
+
+fn verify_draw(args: &VerifyDrawArgs) -> anyhow::Result<u8> {
+    let checked = on_one_thread(args.run())?;
+    print(&checked.to_string())?;
+    Ok(if checked.is_clean() { FINE } else { VIOLATED })
 }
 
 fn make_run(plan: RunPlan) -> anyhow::Result<u8> {

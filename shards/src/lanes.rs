@@ -8,6 +8,7 @@
 use actix::Addr;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use usher_engine::Command;
+use usher_engine::room::RoomCommand;
 use usher_shared::{DurableMark, Waker};
 
 use crate::actor::{ShardActor, Wake};
@@ -141,11 +142,23 @@ fn lane_of(request: &Request) -> Lane {
         | Command::PaymentMessage(_)
         | Command::RefundMade { .. }
         | Command::CheckIn(_) => Lane::Money,
+        // Who was let in goes before who wants to stand in line.
+        Command::Room(RoomCommand::Call { .. } | RoomCommand::NotePassUsed { .. }) => Lane::Money,
+        Command::Room(
+            RoomCommand::Configure { .. }
+            | RoomCommand::Draw { .. }
+            | RoomCommand::CallPeople { .. }
+            | RoomCommand::Move(_)
+            | RoomCommand::SetFlow { .. }
+            | RoomCommand::Expel { .. },
+        ) => Lane::Control,
         Command::Hold(_)
         | Command::Release { .. }
         | Command::Order(_)
         | Command::Cancel { .. }
-        | Command::Room(_)
+        | Command::Room(
+            RoomCommand::Join { .. } | RoomCommand::Claim { .. } | RoomCommand::Leave { .. },
+        )
         | Command::Accounts(_) => Lane::Buyers,
         Command::CreateShow(_)
         | Command::ChangeShow(_)

@@ -34,4 +34,4 @@ pub use message::{Answer, CallError, Counted, Found, Unavailable};
 pub use replica::{HistoryFilter, HistoryRecord, Replica, ReplicaError, ReplicaHandle};
 pub use router::{Router, ShardFigures};
 pub use runtime::{OnFatal, Runtime, RuntimeConfig, Storage};
-pub use view::{Directory, Face, ShowView};
+pub use view::{Directory, Face, RoomFace, RoomView, ShowView};

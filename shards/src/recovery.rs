@@ -16,7 +16,7 @@ use usher_persistence::{
     SnapshotReader, Snapshots,
 };
 
-use crate::core::{Partition, publish_recovered, publish_recovered_keys};
+use crate::core::{Partition, publish_recovered, publish_recovered_keys, publish_recovered_room};
 use crate::stats::RecoveryFigures;
 use crate::view::Directory;
 
@@ -223,9 +223,11 @@ impl State {
         let machine =
             owned.machines.entry(decoded.id).or_insert_with(|| Machine::vacant(decoded.id));
         machine.apply(&decoded.events, decoded.at);
-        // Views of recovered inventories are published whole.
-        if let Machine::Inventory(inventory) = machine {
-            inventory.drain_changes(|_, _| {});
+        // Views of what was recovered are published whole.
+        match machine {
+            Machine::Inventory(inventory) => inventory.drain_changes(|_, _| {}),
+            Machine::Room(room) => room.drain_changes(|_, _| {}),
+            Machine::Accounts(_) => {}
         }
         after(machine, &decoded.events);
         owned.seq = record.partition_seq;
@@ -248,6 +250,10 @@ impl State {
                 .for_each(|inventory| publish_recovered(directory, inventory));
         }
         publish_recovered_keys(directory, self.partitions.values());
+        let machines = self.partitions.values().flat_map(|partition| partition.machines.values());
+        machines
+            .filter_map(Machine::as_room)
+            .for_each(|room| publish_recovered_room(directory, room));
     }
 
     /// Writes a snapshot of this state, one section per partition.

@@ -7,7 +7,7 @@ use super::{
     Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, PaymentStatus,
     Payments, Scan, Seats, Tickets,
 };
-use crate::command::KeyUse;
+use crate::command::{KeyUse, PassUse};
 use crate::event::Event;
 use crate::id::{BuyerId, HoldNo};
 use crate::limits::{ENDED_HOLD_MEMORY_MS, ORDER_KEY_MEMORY_MS};
@@ -115,6 +115,7 @@ impl Inventory {
                 self.segment_mut().settle(*borrower, *number);
             }
             Event::Withdrawn { quantity } => self.segment_mut().withdraw(*quantity),
+            Event::PassUsed(used) => self.apply_pass_used(*used, at),
             Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
         }
     }
@@ -144,6 +145,8 @@ impl Inventory {
         match to {
             SaleMove::Open => terms.stage = Stage::Open,
             SaleMove::Close => terms.stage = Stage::Closed,
+            SaleMove::RequirePasses => terms.pass_required = true,
+            SaleMove::WaivePasses => terms.pass_required = false,
             SaleMove::Pause(PausedBy::Organiser) => terms.paused_by_organiser = true,
             SaleMove::Pause(PausedBy::Operator) => terms.paused_by_operator = true,
             SaleMove::Resume(PausedBy::Organiser) => terms.paused_by_organiser = false,
@@ -346,6 +349,14 @@ impl Inventory {
             },
             _ => panic!("a claim is of the kind of its inventory"),
         }
+    }
+
+    /// What ran out is refused for that, so nobody needs to know that it was used.
+    fn apply_pass_used(&mut self, used: PassUse, at: Timestamp) {
+        while self.used_passes.first().is_some_and(|&(expires_at, _)| expires_at <= at) {
+            self.used_passes.pop_first();
+        }
+        self.used_passes.insert((used.expires_at, used.pass));
     }
 
     /// Forgets holds that ended long ago. Time comes from the record, so a replay forgets the same.

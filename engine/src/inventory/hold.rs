@@ -3,8 +3,8 @@
 use smallvec::smallvec;
 
 use super::{Buyer, Claim, Goods, HoldStatus, Inventory, Seats};
-use crate::command::{HoldRequest, KeyUse, Wish};
-use crate::decision::{Decision, Outcome, Subject};
+use crate::command::{HoldRequest, KeyUse, PassUse, Wish};
+use crate::decision::{Decision, Effect, Outcome, Subject};
 use crate::event::{Event, Events};
 use crate::id::HoldNo;
 use crate::limits::{HOLDS_PER_BUYER_MAX, UNITS_PER_HOLD_MAX};
@@ -12,6 +12,7 @@ use crate::money::Cents;
 use crate::plan::SeatIx;
 use crate::planted::planted;
 use crate::refusal::Refusal;
+use crate::room::RoomRefusal;
 use crate::seats::{BestQuery, SeatMap, SeatStatus};
 use crate::show::Terms;
 use crate::time::Timestamp;
@@ -42,6 +43,8 @@ impl Inventory {
                 let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
                 let hold = self.next_hold;
                 let mut events = expiry_first(overdue);
+                let used = request.pass.filter(|_| terms.pass_required);
+                events.extend(used.map(Event::PassUsed));
                 events.push(Event::Held {
                     hold,
                     buyer: request.buyer,
@@ -50,7 +53,9 @@ impl Inventory {
                     ends_at: now.plus_ms(lives_ms),
                     key: request.key,
                 });
-                Decision::all(events, Subject::Hold(hold))
+                let mut decision = Decision::all(events, Subject::Hold(hold));
+                decision.effects.extend(used.map(Effect::TellRoom));
+                decision
             }
             Ok(Choice::Short(short)) => parked(short, wish_units(&request.wish)),
             Err(refusal) => Decision::refuse(refusal),
@@ -68,8 +73,24 @@ impl Inventory {
         if let Some(reason) = terms.closed_because(now) {
             return Err(Refusal::SaleNotOpen(reason));
         }
+        if terms.pass_required {
+            self.check_pass(request.pass, now)?;
+        }
         check_limits(buyer, wish_units(&request.wish), terms)?;
         self.choose(&request.wish, now)
+    }
+
+    /// A pass is good until its end, and for one hold. It is not spent on a hold that is refused.
+    fn check_pass(&self, pass: Option<PassUse>, now: Timestamp) -> Result<(), Refusal> {
+        let PassUse { pass, expires_at, .. } = pass.ok_or(RoomRefusal::PassRequired)?;
+        if expires_at <= now {
+            return Err(RoomRefusal::PassExpired.into());
+        }
+        let is_used = self.used_passes.contains(&(expires_at, pass));
+        if is_used && !planted("pass-used-twice") {
+            return Err(RoomRefusal::PassUsed.into());
+        }
+        Ok(())
     }
 
     pub(super) fn release(&self, no: HoldNo, now: Timestamp) -> Decision {

@@ -6,6 +6,7 @@ use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
 use crate::id::{BuyerId, HoldNo, MachineId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::planted::planted;
+use crate::room::PassNo;
 use crate::seats::{SeatMap, SeatStatus};
 use crate::show::{SeatRange, ShowRecord, Terms};
 use crate::stock::Segment;
@@ -37,6 +38,8 @@ pub struct Image {
     pub ended: Vec<(Timestamp, HoldNo)>,
     /// Money without an order.
     pub strays: Vec<Payment>,
+    /// Passes that were used and have not run out yet, by their end.
+    pub used_passes: Vec<(Timestamp, PassNo)>,
 }
 
 /// Goods without what holds say about them.
@@ -110,6 +113,7 @@ impl Inventory {
             keys,
             ended: self.ended.iter().copied().collect(),
             strays: self.strays.clone(),
+            used_passes: self.used_passes.iter().copied().collect(),
         }
     }
 
@@ -140,6 +144,9 @@ impl Inventory {
         inventory.ended = image.ended.into();
         if !planted("snapshot-forgets-strays") {
             inventory.strays = image.strays;
+        }
+        if !planted("snapshot-forgets-used-passes") {
+            inventory.used_passes = image.used_passes.into_iter().collect();
         }
         inventory.goods = restore_goods(image.goods)?;
         for (id, keys) in image.keys {

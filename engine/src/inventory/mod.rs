@@ -31,7 +31,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::command::Command;
 use crate::decision::{Decision, Effect, Subject};
@@ -42,6 +42,7 @@ use crate::limits::EXPIRY_SLICE_MAX;
 use crate::plan::SeatIx;
 use crate::planted::planted;
 use crate::refusal::Refusal;
+use crate::room::PassNo;
 use crate::seats::{SeatMap, SeatStatus};
 use crate::show::{ShowRecord, Terms};
 use crate::stock::Segment;
@@ -91,6 +92,8 @@ pub struct Inventory {
     ended: VecDeque<(Timestamp, HoldNo)>,
     /// Money that names no order of ours.
     strays: Vec<Payment>,
+    /// Passes that were used and have not run out yet, by their end.
+    used_passes: BTreeSet<(Timestamp, PassNo)>,
     /// Units held, as counted from holds; the goods count on their own and both must agree.
     units_held: u32,
     /// Units sold, as counted from orders.
@@ -115,6 +118,7 @@ impl Inventory {
             buyers: FixedHashMap::default(),
             ended: VecDeque::new(),
             strays: Vec::new(),
+            used_passes: BTreeSet::new(),
             units_held: 0,
             units_sold: 0,
             changes: Vec::new(),

@@ -28,6 +28,7 @@ impl Inventory {
                 stage: Stage::Draft,
                 paused_by_organiser: false,
                 paused_by_operator: false,
+                pass_required: false,
                 ..show.terms.clone()
             }),
             plan: show.plan.clone(),
@@ -56,6 +57,8 @@ impl Inventory {
         let is_there = match to {
             SaleMove::Open => terms.stage == Stage::Open,
             SaleMove::Close => terms.stage == Stage::Closed,
+            SaleMove::RequirePasses => terms.pass_required,
+            SaleMove::WaivePasses => !terms.pass_required,
             SaleMove::Pause(by) => is_paused(terms, by),
             SaleMove::Resume(by) => !is_paused(terms, by),
         };

@@ -2,6 +2,7 @@
 
 use usher_engine::inventory::{HoldStatus, OrderStatus};
 use usher_engine::plan::SeatIx;
+use usher_engine::room::{EndCause, RoomRefusal, Stage};
 use usher_engine::show::NotOpen;
 use usher_engine::{Refusal, Timestamp};
 
@@ -52,6 +53,33 @@ fn the_numbers_of_refusals_are_stable() {
     for (place, (number, refusal)) in (1..).zip(&table) {
         assert_eq!(refusal.number(), *number, "{refusal:?}");
         assert_eq!(place, *number, "numbers are appended, without gaps");
+    }
+}
+
+#[test]
+fn the_numbers_of_a_rooms_refusals_are_stable() {
+    let table = [
+        (101, RoomRefusal::NoRoom),
+        (102, RoomRefusal::NotOpen(Stage::Closed)),
+        (103, RoomRefusal::Full),
+        (104, RoomRefusal::UnknownLane),
+        (105, RoomRefusal::UnknownPlace),
+        (106, RoomRefusal::NotCalled),
+        (107, RoomRefusal::Missed),
+        (108, RoomRefusal::Ended(EndCause::Used)),
+        (109, RoomRefusal::Expelled),
+        (110, RoomRefusal::NotSelling(Stage::Closed)),
+        (111, RoomRefusal::IllegalMove(Stage::Closed)),
+        (112, RoomRefusal::Paused),
+        (113, RoomRefusal::BadSetup("why")),
+        (114, RoomRefusal::DrawnAlready),
+        (115, RoomRefusal::PassRequired),
+        (116, RoomRefusal::PassExpired),
+        (117, RoomRefusal::PassUsed),
+    ];
+    for (place, (number, refusal)) in (101..).zip(table) {
+        assert_eq!(Refusal::from(refusal).number(), number, "{refusal:?}");
+        assert_eq!(place, number, "numbers are appended, without gaps");
     }
 }
 

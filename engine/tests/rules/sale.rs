@@ -392,7 +392,13 @@ fn where_there_is_no_show_nothing_can_be_done() {
     let (buyer, hold, order) = (BuyerId(1), HoldNo(1), HoldNo(1));
     let wish = Wish::Stock { quantity: 1 };
     let commands = [
-        Command::Hold(HoldRequest { buyer, wish: wish.clone(), hold_ms: None, key: None }),
+        Command::Hold(HoldRequest {
+            buyer,
+            wish: wish.clone(),
+            hold_ms: None,
+            key: None,
+            pass: None,
+        }),
         Command::Release { hold },
         Command::Order(OrderRequest { hold, buyer, pay_ms: 1, contact: Box::default(), key: None }),
         Command::StartPayment(PaymentStart {

@@ -10,7 +10,7 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
 use crate::identity::{Caller, Who};
 use crate::ids::{self, HoldRoute};
-use crate::limits;
+use crate::{limits, room};
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,6 +33,8 @@ use super::render::Holding;
     params(
         ("showId" = String, Path, description = "The show"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless"),
+        ("X-Queue-Pass" = Option<String>, Header,
+         description = "The pass of the waiting room, while the show has one"),
     ),
     responses(
         (status = 201, body = usher_wire::Hold, description = "Held",
@@ -48,7 +50,8 @@ pub(super) async fn place(
 ) -> Result<HttpResponse, ApiError> {
     let view = lookup::show(&app, &show_id)?;
     let Body(asked) = body;
-    let buyer = ids::buyer_id(&caller.user(&asked.user_id, "/userId")?);
+    let user = caller.user(&asked.user_id, "/userId")?;
+    let buyer = ids::buyer_id(&user);
     let hold_ms = match asked.hold_seconds {
         Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
         seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
@@ -63,7 +66,8 @@ pub(super) async fn place(
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
-    let command = Command::Hold(Request { buyer, wish, hold_ms, key });
+    let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;
+    let command = Command::Hold(Request { buyer, wish, hold_ms, key, pass });
     let answer = app
         .router
         .execute(owner, command)

@@ -30,7 +30,7 @@ mod pay;
 mod plans;
 mod seat_stream;
 mod seats;
-mod sse;
+pub(crate) mod sse;
 mod tickets;
 mod written;
 

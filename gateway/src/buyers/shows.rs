@@ -272,6 +272,7 @@ mod tests {
             stage: Stage::Open,
             paused_by_organiser: false,
             paused_by_operator: false,
+            pass_required: false,
             sale_starts_at: Timestamp(100),
             sale_ends_at: Timestamp(200),
             currency: Currency::new("EUR").expect("a code"),

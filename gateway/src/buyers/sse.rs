@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 /// One event of a stream, as the document describes it: a stream is many of them.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "it is described here and written by `frame`")]
-pub(super) struct StreamEvent {
+pub(crate) struct StreamEvent {
     /// What kind of news it is.
     event: Option<String>,
     /// Where to go on: send it back as `Last-Event-ID`.
@@ -27,7 +27,7 @@ pub(super) struct StreamEvent {
 ///
 /// # Errors
 /// [`Code::Busy`] where as many are open as may.
-pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+pub(crate) fn place(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
     let place = app.streams.clone().try_acquire_owned();
     // Nobody leaves a stream within a second, so asking again soon would only add to the load.
     let full = || ApiError::new(Code::Busy).detail("too many streams are open").retry_after(10);
@@ -36,7 +36,7 @@ pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
 
 /// Sends frames for as long as there are any. The stream is polled only while its reader keeps
 /// up, so what waits for a slow one is bounded by the connection's buffer.
-pub(super) fn respond(frames: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
+pub(crate) fn respond(frames: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
@@ -47,7 +47,7 @@ pub(super) fn respond(frames: impl Stream<Item = Bytes> + 'static) -> HttpRespon
 }
 
 /// One event of a stream. `data` has no line breaks, since JSON escapes them.
-pub(super) fn frame(event: &str, data: &str, id: Option<u64>) -> Bytes {
+pub(crate) fn frame(event: &str, data: &str, id: Option<u64>) -> Bytes {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     Bytes::from(format!("event: {event}\n{id}data: {data}\n\n"))
 }

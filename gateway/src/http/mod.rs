@@ -8,6 +8,7 @@ pub mod problem;
 pub mod query;
 pub mod refusals;
 pub mod request_id;
+pub mod room_refusals;
 pub mod route;
 
 pub use body::Body;

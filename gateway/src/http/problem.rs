@@ -69,6 +69,8 @@ codes! {
         "A refresh token is good for one use. This one was replaced before, so a copy of it may be in other hands: its session has ended. Log in again.";
     BadSignature 401 "BAD_SIGNATURE" "The signature is wrong"
         "The callback's signature does not cover its fields, or was made with another secret. Nothing was recorded.";
+    QueueTokenInvalid 401 "QUEUE_TOKEN_INVALID" "The queue token is missing or wrong"
+        "Send the `token` that joining the waiting room gave, as `X-Queue-Token` or `?token=`.";
     PaymentDeclined 402 "PAYMENT_DECLINED" "The payment was declined"
         "The provider declined the payment. The order waits for another attempt until `payBy`.";
     Forbidden 403 "FORBIDDEN" "Not allowed"
@@ -79,6 +81,12 @@ codes! {
         "The solution is wrong, late, used, or for something else; the detail says which. Ask for a new challenge where `challenge` says. Nothing happened.";
     RiskRefused 403 "RISK_REFUSED" "Not let through"
         "This request looks too much like a machine's. Nothing happened. If you are a person, write to the organiser and name the request's id: the reasons are in the logbook.";
+    PassRequired 403 "PASS_REQUIRED" "A pass of the waiting room is required"
+        "While the show's waiting room is on, a hold needs a pass: join the queue, wait to be called, claim the pass and send it as `X-Queue-Pass`.";
+    PassInvalid 403 "PASS_INVALID" "The pass is not for this"
+        "The pass was not given out here, or is another user's, another show's, or for other goods. The detail says which.";
+    PlaceTakenAway 403 "PLACE_TAKEN_AWAY" "The place was taken away"
+        "An operator has taken this user's place in the waiting room away.";
     NotFound 404 "NOT_FOUND" "No such page"
         "Nothing is at this path. The OpenAPI document lists everything that is.";
     UnknownShow 404 "UNKNOWN_SHOW" "No such show"
@@ -97,6 +105,10 @@ codes! {
         "There is no such account (any more).";
     UnknownKey 404 "UNKNOWN_KEY" "No such key"
         "No key has this number (any more).";
+    UnknownQueue 404 "UNKNOWN_QUEUE" "No such waiting room"
+        "This show has no waiting room: nobody has to wait for it.";
+    UnknownPlace 404 "UNKNOWN_PLACE" "No such place"
+        "This waiting room has no such place.";
     UnknownShard 404 "UNKNOWN_SHARD" "No such shard"
         "Shards are numbered from 0 to one less than their count.";
     UnknownPartition 404 "UNKNOWN_PARTITION" "No such partition"
@@ -131,6 +143,20 @@ codes! {
         "This server has nobody who sends mail. The box office can have the password reset.";
     TooManyKeys 409 "TOO_MANY_KEYS" "Too many keys"
         "There are as many keys as there may be. Revoke one that is not used.";
+    QueueNotOpen 409 "QUEUE_NOT_OPEN" "The waiting room does not do that now"
+        "The waiting room takes nobody, or lets nobody in, in its present state; `state` says which that is.";
+    QueueFull 409 "QUEUE_FULL" "The waiting room is full"
+        "As many people have joined as one waiting room takes.";
+    NotYourTurn 409 "NOT_YOUR_TURN" "It is not your turn yet"
+        "The place has not been called. Ask how it stands, no more often than `nextPollSeconds` says.";
+    CallMissed 409 "CALL_MISSED" "The call was not answered in time"
+        "The pass was not claimed in time. The place is behind the next block and will be called again.";
+    PlaceEnded 409 "PLACE_ENDED" "This place has ended"
+        "The place is over; `state` says why. Join again to stand at the end.";
+    PassUsed 409 "PASS_USED" "The pass was used"
+        "A pass is good for one hold, and this one has made its hold. Join again to stand at the end.";
+    PassExpired 410 "PASS_EXPIRED" "The pass has run out"
+        "The pass was not used in time. Join again to stand at the end.";
     HoldExpired 410 "HOLD_EXPIRED" "The hold has expired"
         "The hold's time is over and its seats are free again. Make a new one.";
     ResetExpired 410 "RESET_EXPIRED" "The way to reset the password is over"
@@ -151,6 +177,10 @@ codes! {
         "One hold may have at most `limit` seats or tickets.";
     NothingAsked 422 "NOTHING_ASKED" "Nothing was asked for"
         "Ask for at least one seat or ticket.";
+    UnknownLane 422 "UNKNOWN_LANE" "No such lane"
+        "The waiting room has no lane of this name.";
+    BadQueue 422 "BAD_QUEUE" "This makes no waiting room"
+        "What was given makes no waiting room, or changes what people rely on already; the detail says what.";
     UnknownSeat 422 "UNKNOWN_SEAT" "The plan has no such seat"
         "The show's plan has no such seat, price category, section or stock; `pointer` or `seats` says which.";
     DuplicateSeat 422 "DUPLICATE_SEAT" "A seat is named twice"

@@ -5,6 +5,7 @@
 //! labels in, for which it needs the show's plan.
 
 use super::problem::{ApiError, Code};
+use super::room_refusals;
 use usher_engine::Refusal;
 use usher_engine::inventory::{HoldStatus, OrderStatus};
 use usher_engine::plan::{SeatIx, SeatPlan};
@@ -159,6 +160,7 @@ fn refused(refusal: &Refusal, plan: Option<&SeatPlan>) -> ApiError {
         | Refusal::ResetInvalid
         | Refusal::UnknownApiKey
         | Refusal::TooManyApiKeys => error,
+        Refusal::Room(refusal) => room_refusals::refused(*refusal, error),
     }
 }
 
@@ -202,6 +204,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::ResetInvalid => Code::ResetExpired,
         Refusal::UnknownApiKey => Code::UnknownKey,
         Refusal::TooManyApiKeys => Code::TooManyKeys,
+        Refusal::Room(refusal) => room_refusals::code(*refusal),
     }
 }
 

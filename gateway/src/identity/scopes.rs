@@ -137,6 +137,7 @@ pub const TABLE: &[(&str, Access)] = &[
     ("getMe", Access::User),
     ("getOrder", Access::Buyer),
     ("giveConsent", Access::User),
+    ("joinQueue", Access::Buyer),
     ("listMyOrders", Access::Buyer),
     ("logOutEverywhere", Access::User),
     ("placeHold", Access::Buyer),

@@ -20,10 +20,25 @@ const OWN: &[(&str, &[Code])] = &[
     ("addPlan", &[C::BadPlan]),
     ("auditShow", &[C::Busy, C::Draining, C::OutcomeUnknown]),
     ("backUp", &[C::Draining]),
+    ("callPeople", &[C::IllegalState, C::QueueNotOpen]),
     ("cancelOrder", &[C::IllegalState, C::OrderExpired]),
+    (
+        "claimPass",
+        &[
+            C::CallMissed,
+            C::NotYourTurn,
+            C::PlaceEnded,
+            C::PlaceTakenAway,
+            C::UnknownPlace,
+            C::UnknownSeat,
+        ],
+    ),
     ("changeShow", &[C::BadShow, C::CapacityInUse, C::StockMoving]),
     ("closeSale", &[C::IllegalState]),
     ("createShow", &[C::BadShow, C::ShowExists, C::UnknownPlan]),
+    ("drawQueue", &[C::BadQueue, C::IllegalState]),
+    ("expelPerson", &[C::UnknownPlace]),
+    ("getPlace", &[C::UnknownPlace]),
     ("getSeats", &[C::InvalidParameter]),
     ("changePassword", &[C::PasswordChanged, C::UnknownAccount, C::WrongLogin]),
     ("exportMe", &[C::UnknownAccount]),
@@ -34,6 +49,21 @@ const OWN: &[(&str, &[Code])] = &[
     ("getMe", &[C::UnknownAccount]),
     ("giveConsent", &[C::UnknownAccount]),
     ("hearOfPayment", &[C::BadSignature]),
+    (
+        "joinQueue",
+        &[
+            C::ChallengeFailed,
+            C::ChallengeRequired,
+            C::PlaceTakenAway,
+            C::QueueFull,
+            C::QueueNotOpen,
+            C::RiskRefused,
+            C::Unauthorized,
+            C::UnknownLane,
+        ],
+    ),
+    ("leaveQueue", &[C::UnknownPlace]),
+    ("listDrawEntries", &[C::QueueNotOpen]),
     ("listMyOrders", &[C::Busy]),
     (
         "logIn",
@@ -64,6 +94,10 @@ const OWN: &[(&str, &[Code])] = &[
             C::LimitPerUser,
             C::NothingAsked,
             C::RiskRefused,
+            C::PassExpired,
+            C::PassInvalid,
+            C::PassRequired,
+            C::PassUsed,
             C::SaleNotOpen,
             C::SeatUnavailable,
             C::SoldOut,
@@ -110,6 +144,8 @@ const OWN: &[(&str, &[Code])] = &[
             C::WrongKind,
         ],
     ),
+    ("setOutflow", &[C::BadQueue]),
+    ("setUpQueue", &[C::BadQueue]),
     ("showHistory", &[C::UnknownHold, C::UnknownSeat, C::WrongKind]),
     (
         "startPayment",
@@ -121,6 +157,7 @@ const OWN: &[(&str, &[Code])] = &[
             C::TooManyPayments,
         ],
     ),
+    ("watchPlace", &[C::UnknownPlace]),
     ("writeSnapshot", &[C::Draining]),
 ];
 
@@ -132,18 +169,24 @@ const ALONE: &[&str] = &[
     "changeRiskRules",
     "explainRisk",
     "getChallenge",
+    "getDraw",
+    "getPlace",
     "getPlan",
+    "getQueue",
     "getRiskRules",
     "getSeats",
     "getShow",
     "listAccessKeys",
     "listApiKeys",
+    "listDrawEntries",
     "listKeys",
     "listShards",
     "listShows",
     "metrics",
+    "queueStatus",
     "ready",
     "showShard",
+    "watchPlace",
     "watchSeats",
     "writeSnapshot",
 ];
@@ -181,6 +224,10 @@ fn codes(path: &str, method: &HttpMethod, operation: &Operation) -> BTreeMap<u16
     if operation.request_body.is_some() {
         codes.extend([C::NotJson, C::InvalidField, C::TooSlow]);
         codes.extend([C::TooLarge, C::UnsupportedMediaType]);
+    }
+    // A waiting room is one of a show that has one; the show of a token may be gone with its data.
+    if operation.tags.iter().flatten().any(|tag| tag == "queue") && name != "setUpQueue" {
+        codes.extend([C::UnknownQueue, C::UnknownShow]);
     }
     for parameter in operation.parameters.iter().flatten() {
         if let RefOr::T(parameter) = parameter {
@@ -224,6 +271,8 @@ fn of_parameter(parameter: &Parameter) -> Vec<Code> {
             Required::True => vec![C::InvalidParameter, C::IdempotencyKeyMissing],
             Required::False => vec![C::InvalidParameter],
         },
+        (ParameterIn::Header, "X-Queue-Token") => vec![C::QueueTokenInvalid],
+        (ParameterIn::Query, "token") => Vec::new(),
         (ParameterIn::Query, _) => vec![C::InvalidParameter],
         _ => Vec::new(),
     }

@@ -2,6 +2,7 @@
 //! however many shows there are.
 
 use crate::app::App;
+use crate::room;
 use actix_web::web;
 use usher_shards::ShowView;
 
@@ -16,6 +17,7 @@ pub(crate) async fn set(app: &App) {
         metrics::gauge!("usher_units", "status" => status).set(total as f64);
     }
     metrics::gauge!("usher_shows").set(app.router.directory().shows().len() as f64);
+    room::gauge(app);
     let compactor = app.compactor.clone();
     match web::block(move || compactor.newest_snapshot()).await {
         Ok(Ok(Some(info))) => {
@@ -39,6 +41,7 @@ pub(crate) fn describe() {
     ] {
         metrics::describe_gauge!(name, words);
     }
+    room::describe_metrics();
 }
 
 const STATUSES: [&str; 5] = ["available", "held", "sold", "blocked", "in_transit"];

@@ -98,6 +98,8 @@ impl<'a> Teller<'a> {
             | Event::Withdrawn { .. } => vec![self.tell_of_stock(event)],
             // Of other machines than inventories, which a show's history is not about.
             Event::Room(_) | Event::Accounts(_) => Vec::new(),
+            // Said with the hold of the same record.
+            Event::PassUsed(_) => Vec::new(),
         }
     }
 
@@ -325,6 +327,12 @@ fn tell_move(to: SaleMove) -> Told {
     match to {
         SaleMove::Open => Told::new("SALE_OPENED", "the sale was opened".to_owned()),
         SaleMove::Close => Told::new("SALE_CLOSED", "the sale was closed".to_owned()),
+        SaleMove::RequirePasses => {
+            Told::new("PASSES_REQUIRED", "the waiting room was turned on".to_owned())
+        }
+        SaleMove::WaivePasses => {
+            Told::new("PASSES_WAIVED", "the waiting room was turned off".to_owned())
+        }
         SaleMove::Pause(who) => Told::new("SALE_PAUSED", format!("paused by {}", by(who))),
         SaleMove::Resume(who) => {
             Told::new("SALE_RESUMED", format!("the pause by {} was lifted", by(who)))

@@ -83,6 +83,7 @@ pub(super) fn new_show(
         stage: Stage::Draft,
         paused_by_organiser: false,
         paused_by_operator: false,
+        pass_required: false,
         sale_starts_at: time(asked.sale_starts_at, "/saleStartsAt")?,
         sale_ends_at: time(asked.sale_ends_at, "/saleEndsAt")?,
         currency,

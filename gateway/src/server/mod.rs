@@ -24,6 +24,7 @@ pub use open::{Opened, open};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::room;
 use actix_web::web::Data;
 use anyhow::{Context as _, bail};
 use lifecycle::Stage;
@@ -44,6 +45,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut listeners = listen::start(&app, sockets)?;
+    room::flow::start(&app);
     announce(&app);
     tokio::select! {
         _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),

@@ -10,7 +10,7 @@ use crate::config::Cors;
 use crate::http::body::BytesMax;
 use crate::http::fallback;
 use crate::http::route::Route;
-use crate::{buyers, identity, operators, organisers, sandbox};
+use crate::{buyers, identity, operators, organisers, room, sandbox};
 use actix_web::App as Routes;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -36,6 +36,7 @@ pub fn public(
     let admin = web::scope("/admin/v1")
         .app_data(BytesMax(config.bodies.admin_bytes_max))
         .configure(|service| organisers::routes(service, app))
+        .configure(room::organisers_routes)
         .wrap(from_fn(stages::organisers_only));
     let pages = config.http.cors != Cors::Off;
     Routes::new()
@@ -44,6 +45,7 @@ pub fn public(
         .app_data(BytesMax(config.bodies.bytes_max))
         .configure(|service| buyers::routes(service, app))
         .configure(|service| identity::routes(service, app))
+        .configure(room::buyers_routes)
         .service(admin)
         .configure(|service| sandbox::routes::routes(service, app))
         .configure(docs::routes)
@@ -60,6 +62,7 @@ pub fn operators(
     let ops = web::scope("/ops/v1")
         .app_data(BytesMax(app.config.bodies.admin_bytes_max))
         .configure(|service| operators::routes(service, app))
+        .configure(room::operators_routes)
         .wrap(from_fn(stages::operators_only));
     Routes::new()
         .app_data(app.clone())

@@ -12,6 +12,7 @@ use crate::logbook::Logbook;
 use crate::payments::{CallbackOnly, PaymentProvider, refunds};
 use crate::plans::Plans;
 use crate::risk::{Devices, Risk};
+use crate::room::Rooms;
 use crate::sandbox::Sandbox;
 use crate::telemetry;
 use crate::tickets::TicketKeys;
@@ -87,6 +88,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         risk: Risk::open(data.root(), config.risk_clients_max)?,
         devices: Devices::new(&secrets.id_key, config.http.public_url().starts_with("https:")),
         identity,
+        rooms: Rooms::new(&secrets.id_key),
         logbook,
         metrics,
         secrets,

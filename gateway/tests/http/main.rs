@@ -15,6 +15,7 @@ mod operating;
 mod organising;
 mod panics;
 mod problems;
+mod queue;
 mod rubbish;
 mod scopes;
 mod seat_maps;

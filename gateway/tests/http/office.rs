@@ -92,6 +92,17 @@ impl Office {
         self.try_hold(show_id, user_id, what).is(201)
     }
 
+    /// A buyer's call with headers.
+    pub(crate) fn buyer_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        call(self.server().public, method, &format!("/api/v1{path}"), None, body, headers)
+    }
+
     pub(crate) fn try_hold(&self, show_id: &str, user_id: &str, what: &Value) -> Response {
         let mut body = what.clone();
         body["userId"] = json!(user_id);

@@ -14,6 +14,7 @@
 //!   buyers      /api/v1      shows, seats, holds, orders
 //!   challenge   /api/v1      what is asked of who joins or registers
 //!   tickets     /api/v1      tickets, check-ins, keys
+//!   queue       everywhere   the waiting room
 //!   payments    /api/v1      starting a payment, the provider's callback
 //!   organisers  /admin/v1    plans, shows, what is on sale, reports, the counter
 //!   identity    /api/v1      accounts, tokens, keys of integrators
@@ -32,6 +33,7 @@ pub mod organisers;
 pub mod payments;
 pub mod plan;
 pub mod problem;
+pub mod queue;
 pub mod risk;
 pub mod seatmap;
 pub mod tickets;
@@ -43,5 +45,6 @@ pub use operators::*;
 pub use organisers::*;
 pub use payments::*;
 pub use problem::*;
+pub use queue::*;
 pub use risk::*;
 pub use tickets::*;

@@ -22,6 +22,7 @@
 //! | clocks that jump, or go too fast or too slowly; a full disk; clients that go away | `run.rs` |
 //! | buyers | `people.rs` |
 //! | money: late, twice, wrong, for another show or for none | `people/providers.rs` |
+//! | people in a waiting room, in runs of their own | `rooms.rs` |
 //! | pauses, prices, limits, stock, the counter, a show that is off | `people/organisers.rs` |
 
 mod auditor;
@@ -29,11 +30,13 @@ mod eyes;
 mod history;
 mod people;
 mod random;
+mod rooms;
 mod run;
 mod summary;
 mod trouble;
 mod world;
 
+pub use rooms::{RoomsSummary, simulate_rooms};
 pub use run::{Config, simulate, simulate_without};
 pub use summary::{Failure, Summary};
 pub use trouble::Trouble;

@@ -17,7 +17,7 @@ use crate::people::{People, hall, opening};
 use crate::random::Random;
 use crate::summary::{Failure, Summary};
 use crate::trouble::Trouble;
-use crate::world::{Died, Plans, SHOW, Stumbles, Turn, World, inventory_id, partitions};
+use crate::world::{Died, Plans, SHOW, Stumbles, Turn, World, inventory_id, sale_partitions};
 
 /// Steps between two looks at everything; a failing run is done again with a look after each.
 const LOOK_EVERY: u64 = 32;
@@ -297,7 +297,7 @@ impl Run {
     }
 
     fn a_partition_moves(&mut self) {
-        let all = partitions();
+        let all = sale_partitions();
         let partition = *self.random.choose(&all).expect("there are some");
         let to = self.random.below(self.world.cores.len() as u64) as usize;
         self.world.move_partition(partition, to);

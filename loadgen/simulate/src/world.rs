@@ -366,9 +366,18 @@ pub(crate) fn inventory_id(slot: u16) -> MachineId {
     if slot == STRAYS { MachineId::STRAYS } else { MachineId { show: SHOW, slot } }
 }
 
-/// The partitions that matter.
-pub(crate) fn partitions() -> Vec<PartitionId> {
+/// The partitions that matter to a sale.
+pub(crate) fn sale_partitions() -> Vec<PartitionId> {
     let mut partitions: Vec<_> = slots().map(|slot| inventory_id(slot).partition()).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    partitions
+}
+
+/// All partitions that matter: those, and that of the waiting room.
+pub(crate) fn partitions() -> Vec<PartitionId> {
+    let mut partitions = sale_partitions();
+    partitions.push(MachineId::room(SHOW).partition());
     partitions.sort_unstable();
     partitions.dedup();
     partitions

@@ -19,7 +19,7 @@ use usher_simulate::Trouble::{
     self, Compaction, Crash, DamagedSnapshot, FailedFlush, FullDisk, Loan, Move, Network, Panic,
     Pause, Repeat,
 };
-use usher_simulate::{Config, Failure, simulate_without};
+use usher_simulate::{Config, Failure, simulate_rooms, simulate_without};
 
 /// Steps of each run.
 const STEPS: u64 = 3_000;
@@ -27,6 +27,12 @@ const STEPS: u64 = 3_000;
 const SIMULATION: &str = "simulation";
 /// Bugs that are planted for the checks over HTTP, and need a gateway to be seen.
 const FOUND_ELSEWHERE: [&str; 2] = ["dirty-refusal", "stale-read"];
+
+/// Bugs that show only where people wait, and are found by the runs of waiting rooms within
+/// [`ROOM_SEEDS`].
+const FOUND_IN_ROOMS: [&str; 3] =
+    ["pass-used-twice", "room-shown-before-durable", "snapshot-forgets-used-passes"];
+const ROOM_SEEDS: u64 = 60;
 
 /// What has a shard come back from the journal.
 const RESTART: &[Trouble] = &[Crash, Panic];
@@ -260,13 +266,31 @@ fn without_a_bug_nothing_is_found() {
 }
 
 #[test]
+fn each_bug_of_a_waiting_room_is_found() {
+    for name in FOUND_IN_ROOMS {
+        let found = (1..=ROOM_SEEDS).find_map(|seed| {
+            let config = Config { seed, steps: STEPS };
+            with(name, || simulate_rooms(&config)).err()
+        });
+        let failure = found.unwrap_or_else(|| panic!("{name} is not found"));
+        println!("{name:<35} {failure}");
+    }
+    for seed in 1..=ROOM_SEEDS {
+        if let Err(failure) = simulate_rooms(&Config { seed, steps: STEPS }) {
+            panic!("{failure}");
+        }
+    }
+}
+
+#[test]
 fn the_catalogue_is_what_is_planted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut planted = BTreeSet::new();
     for of in ["engine", "persistence", "shards", "gateway"] {
         planted_below(&root.join(of).join("src"), &mut planted);
     }
-    planted.retain(|name| !FOUND_ELSEWHERE.contains(&name.as_str()));
+    let elsewhere = |name: &str| FOUND_ELSEWHERE.contains(&name) || FOUND_IN_ROOMS.contains(&name);
+    planted.retain(|name| !elsewhere(name));
     let listed: BTreeSet<String> = CATALOGUE.iter().map(|bug| bug.name.to_owned()).collect();
     assert_eq!(listed, planted);
     assert_eq!(listed.len(), CATALOGUE.len(), "a bug is listed twice");

@@ -7,10 +7,11 @@ use usher_audit::{Rules, Verdict};
 
 use super::{
     AuditArgs, BrowseArgs, BuyArgs, LinearArgs, LookArgs, MixedArgs, PayBy, ProbeArgs, RunArgs,
-    RushArgs, SeatArgs, ServerArgs, StockArgs, ToleranceArgs,
+    RushArgs, SeatArgs, ServerArgs, StockArgs, ToleranceArgs, VerifyDrawArgs,
 };
 use crate::arrivals::Schedule;
 use crate::choices::{Crowd, Mix};
+use crate::draw::{self, Checked};
 use crate::drive::{Load, Until};
 use crate::http::{Address, Manners};
 use crate::linear::LinearPlan;
@@ -149,6 +150,26 @@ impl AuditArgs {
         let ops = ops.map(|(address, key)| Ops { client: unmeasured(&address, &manners, 1), key });
         let record = recorder::read(&self.records).context("read the records")?;
         audit(&url, &manners, ops.as_ref(), &record, &self.tolerance.rules()).await
+    }
+}
+
+impl VerifyDrawArgs {
+    /// Reads the draw, and recomputes it.
+    ///
+    /// # Errors
+    ///
+    /// When the draw cannot be read, or is not over.
+    pub async fn run(&self) -> anyhow::Result<Checked> {
+        let url = Address::parse(&self.url).map_err(|reason| anyhow!("--url: {reason}"))?;
+        let manners = Manners {
+            connections_max: 1,
+            timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(60),
+            tries_max: 100,
+            drop_share: 0.0,
+            seed: 0,
+        };
+        draw::verify(&unmeasured(&url, &manners, 1), &self.show, &self.user).await
     }
 }
 

@@ -5,9 +5,8 @@
 //! tag. A change to the fields of what is here already is a new payload version: see
 //! `docs/JOURNAL_FORMAT.md`.
 
-use usher_engine::command::KeyUse;
+use usher_engine::command::{KeyUse, PassUse};
 use usher_engine::inventory::{Claim, RefundCause};
-use usher_engine::room::RoomEvent;
 use usher_engine::show::{
     NewPool, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
     ShowChange, ShowDetails, Stage, Terms,
@@ -48,10 +47,7 @@ tagged! {
         26 = Withdrawn { quantity },
         27 = Room(event),
         28 = Accounts(event),
-    }
-
-    RoomEvent {
-        1 = Joined { entry },
+        29 = PassUsed(used),
     }
 
     Claim {
@@ -70,6 +66,8 @@ tagged! {
         2 = Pause(by),
         3 = Resume(by),
         4 = Close,
+        5 = RequirePasses,
+        6 = WaivePasses,
     }
 }
 
@@ -102,12 +100,14 @@ row! {
 
     KeyUse { key, digest }
 
+    PassUse { pass, place, expires_at }
+
     ShowDetails {
         public_id, title, description, venue, city, category, performers, starts_at,
     }
 
     Terms {
-        stage, paused_by_organiser, paused_by_operator, sale_starts_at, sale_ends_at, currency,
+        stage, paused_by_organiser, paused_by_operator, pass_required, sale_starts_at, sale_ends_at, currency,
         units_per_buyer_max, hold_ms, prices,
     }
 

@@ -5,7 +5,6 @@ use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
     Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
 };
-use usher_engine::room::{Place, RoomImage};
 use usher_engine::show::{Pool, ShowRecord};
 use usher_engine::stock::Segment;
 
@@ -16,11 +15,8 @@ use super::pack::Source;
 row! {
     Image {
         id, version, last_at, terms, show, goods, next_hold, holds, keys, ended, strays,
+        used_passes,
     }
-
-    RoomImage { id, version, last_at, places }
-
-    Place { entry }
 
     ShowRecord { details, pools, terms_version, schedule, batched }
 

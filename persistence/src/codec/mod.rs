@@ -23,6 +23,7 @@ mod events;
 mod image;
 mod layout;
 mod pack;
+mod room;
 mod values;
 
 #[cfg(test)]

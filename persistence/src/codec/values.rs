@@ -1,13 +1,14 @@
 //! How single values and lists lie on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use usher_engine::accounts::{ApiKeyNo, LoginHash, Proof, SessionNo};
-use usher_engine::id::{AccountNo, HoldNo, ShowKey, TicketNonce};
+use usher_engine::id::{AccountNo, HoldNo, PlaceNo, ShowKey, TicketNonce};
 use usher_engine::inventory::{KeyEntry, Keys, Payment, Payments, Seats, Ticket, Tickets};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::planted::planted;
+use usher_engine::room::{EntryId, PassGoods, PassNo};
 use usher_engine::{BuyerId, Cents, Currency, Timestamp};
 
 use super::CodecError;
@@ -91,8 +92,12 @@ as_inside!(
     ApiKeyNo,
     BuyerId,
     Cents,
+    EntryId,
     HoldNo,
     LoginHash,
+    PassGoods,
+    PassNo,
+    PlaceNo,
     PlanId,
     Proof,
     SeatIx,
@@ -191,6 +196,20 @@ impl<T: OnDisk> OnDisk for Vec<T> {
             list.push(T::load(from)?);
         }
         Ok(list)
+    }
+}
+
+/// As any list.
+impl<T: OnDisk> OnDisk for VecDeque<T> {
+    fn store(&self, out: &mut Vec<u8>) {
+        put_len(out, self.len());
+        for element in self {
+            element.store(out);
+        }
+    }
+
+    fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
+        Vec::load(from).map(Self::from)
     }
 }
 

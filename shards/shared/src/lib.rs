@@ -13,6 +13,7 @@
 //! of steps and every value that the memory model lets a load return.
 
 pub mod pool;
+pub mod room;
 pub mod seats;
 mod seqlock;
 pub mod sync;

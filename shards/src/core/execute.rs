@@ -1,8 +1,9 @@
 //! From a command to its answer: decide, apply, record, and queue what follows.
 
 use tokio::sync::oneshot;
-use usher_engine::command::{CounterSale, PaymentMessage};
+use usher_engine::command::{CounterSale, PassUse, PaymentMessage};
 use usher_engine::planted::planted;
+use usher_engine::room::RoomCommand;
 use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, Machine, MachineId};
 use usher_engine::{Outcome, Refusal, Subject};
 
@@ -159,6 +160,11 @@ impl Core {
                 Effect::ConfirmLoan { donor, number } => {
                     let (to, borrower) = sibling(id, donor);
                     let command = Command::SettleLoan { borrower, number };
+                    self.turn_releases.push(Release::Send { to, command });
+                }
+                Effect::TellRoom(PassUse { pass, place, .. }) => {
+                    let to = MachineId::room(id.show);
+                    let command = Command::Room(RoomCommand::NotePassUsed { place, pass });
                     self.turn_releases.push(Release::Send { to, command });
                 }
                 Effect::Refund { order, reference, amount } => {

@@ -28,6 +28,7 @@ mod parking;
 mod publish;
 mod rebuild;
 mod release;
+mod rooms;
 mod suspects;
 mod timers;
 mod trap;
@@ -49,7 +50,7 @@ use usher_engine::{Cents, HoldNo, Inventory, Machine, MachineId, PartitionId, Ti
 
 use crate::message::{Envelope, PeerMessage, Request};
 use crate::route::Routes;
-use crate::view::{Directory, ShowView};
+use crate::view::{Directory, RoomFace, RoomView, ShowView};
 use crate::writer::{Entry, Submission};
 
 use gather::Gatherer;
@@ -63,6 +64,7 @@ use trap::Trap;
 
 pub(crate) use publish::{publish_recovered, publish_recovered_keys};
 pub use rebuild::Fall;
+pub(crate) use rooms::publish_recovered_room;
 pub use suspects::Suspect;
 pub use timers::TICK_MS;
 pub use trap::{Moment, SPRUNG};
@@ -165,6 +167,9 @@ pub struct Core {
 struct Handle {
     timers: FixedHashMap<HoldNo, TimerId>,
     view: Option<Arc<ShowView>>,
+    room: Option<Arc<RoomView>>,
+    /// What was last given out to be published of a room.
+    room_face: Option<RoomFace>,
 }
 
 impl Core {

@@ -83,8 +83,9 @@ impl Core {
                 let keys = machine.map(|accounts| Arc::new(ApiKeys::of(accounts)));
                 self.turn_releases.extend(keys.map(Release::ApiKeys));
             }
+            MachineKind::Room => self.publish_room(id),
             // Nobody reads of them but by asking.
-            MachineKind::Room | MachineKind::Accounts => {}
+            MachineKind::Accounts => {}
         }
     }
 

@@ -21,11 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use usher_engine::wheel::Wheel;
-use usher_engine::{Command, MachineId, PartitionId, Timestamp};
+use usher_engine::{Command, Machine, MachineId, PartitionId, Timestamp};
 
 use super::execute::ReplyTo;
 use super::publish::{publish_recovered, publish_recovered_keys};
 use super::release::Release;
+use super::rooms::publish_recovered_room;
 use super::suspects::Suspect;
 use super::{Core, Partition};
 use crate::message::{PeerMessage, Reply, Unavailable};
@@ -114,6 +115,10 @@ impl Core {
                 .for_each(|inventory| publish_recovered(&self.around.directory, inventory));
         }
         publish_recovered_keys(&self.around.directory, recovered.values());
+        let rooms = recovered.values().flat_map(|partition| partition.machines.values());
+        rooms
+            .filter_map(Machine::as_room)
+            .for_each(|room| publish_recovered_room(&self.around.directory, room));
         for id in self.owned() {
             self.own(recovered.remove(&id).unwrap_or_else(|| Partition::new(id)));
         }

@@ -8,6 +8,7 @@ use usher_engine::planted::planted;
 use usher_engine::{Command, MachineId};
 
 use super::publish::ViewUpdate;
+use super::rooms::RoomUpdate;
 use super::{Core, RefundOrder};
 use crate::message::{Reply, Request};
 use crate::view::ApiKeys;
@@ -19,6 +20,8 @@ pub(super) enum Release {
     View(Box<ViewUpdate>),
     /// The keys of integrators, to be published.
     ApiKeys(Arc<ApiKeys>),
+    /// A waiting room to publish.
+    Room(Box<RoomUpdate>),
     /// An answer to somebody.
     Answer { reply: oneshot::Sender<Reply>, with: Reply },
     /// A command for another inventory.
@@ -31,7 +34,7 @@ impl Release {
     /// Views before answers before effects.
     fn rank(&self) -> u8 {
         match self {
-            Self::View(_) | Self::ApiKeys(_) => 0,
+            Self::View(_) | Self::ApiKeys(_) | Self::Room(_) => 0,
             Self::Answer { .. } => 1,
             Self::Send { .. } | Self::Refund(_) => 2,
         }
@@ -64,6 +67,7 @@ impl Core {
             match waiting.release {
                 Release::View(update) => update.publish(),
                 Release::ApiKeys(keys) => self.around.directory.set_api_keys(keys),
+                Release::Room(update) => update.publish(),
                 // A client that went away is no longer interested; what it did stands.
                 Release::Answer { reply, with } => drop(reply.send(with)),
                 Release::Send { to, command } => self.send(to, Request::Execute(command)),

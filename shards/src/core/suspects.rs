@@ -103,7 +103,10 @@ fn recognise(command: &Command) -> (Box<str>, u64) {
 fn without_chance(mut command: Command) -> Command {
     let no_nonces = || TicketNonces(Box::new([TicketNonce([0; 10]); UNITS_PER_HOLD_MAX as usize]));
     match &mut command {
-        Command::Hold(hold) => hold.key = None,
+        Command::Hold(hold) => {
+            hold.key = None;
+            hold.pass = None;
+        }
         Command::Order(order) => {
             order.key = None;
             order.contact = Box::default();

@@ -117,6 +117,7 @@ impl Core {
                 | Event::Received { .. }
                 | Event::LoanSettled { .. }
                 | Event::Withdrawn { .. }
+                | Event::PassUsed(_)
                 | Event::Room(_)
                 | Event::Accounts(_) => {}
             }

@@ -180,6 +180,7 @@ fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
         | Event::Received { .. }
         | Event::LoanSettled { .. }
         | Event::Withdrawn { .. }
+        | Event::PassUsed(_)
         | Event::Room(_)
         | Event::Accounts(_) => false,
     }
@@ -213,6 +214,7 @@ fn holds_of(event: &Event) -> Vec<HoldNo> {
         | Event::Received { .. }
         | Event::LoanSettled { .. }
         | Event::Withdrawn { .. }
+        | Event::PassUsed(_)
         | Event::Room(_)
         | Event::Accounts(_) => Vec::new(),
     }

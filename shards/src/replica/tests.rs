@@ -123,7 +123,10 @@ impl Sale {
 
     fn hold(&mut self, id: MachineId, buyer: u128, wish: Wish) -> HoldNo {
         let buyer = BuyerId(buyer);
-        self.done(id, Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None }))
+        self.done(
+            id,
+            Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None, pass: None }),
+        )
     }
 
     /// Hold, order, and money.
@@ -183,6 +186,7 @@ fn new_show() -> NewShow {
             stage: Stage::Draft,
             paused_by_organiser: false,
             paused_by_operator: false,
+            pass_required: false,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

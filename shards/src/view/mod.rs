@@ -3,7 +3,9 @@
 //! ```text
 //!   shard (writes, after durable) ──► Directory ──► ShowView ─┬─ Face        title, terms, pools
 //!                                                             ├─ SeatBoard   two bits a seat
-//!                                                             └─ PoolBoard   counters by segment
+//!                                        │                    └─ PoolBoard   counters by segment
+//!                                        └► RoomView ─┬─ RoomFace    setup, draw
+//!                                                     └─ RoomBoard   a word a place, figures
 //! ```
 //!
 //! The boards are in `usher-shared`, where a model checker can get at them. Views hold only what is
@@ -12,6 +14,7 @@
 //! make it wait for long.
 
 mod api_keys;
+mod room;
 
 use std::sync::{Arc, RwLock};
 
@@ -22,6 +25,9 @@ use usher_engine::show::{Pool, ShowDetails, Terms};
 use usher_engine::{PartitionId, ShowKey};
 
 pub use api_keys::ApiKeys;
+pub use room::{
+    DrawFace, LaneFigures, PlaceCopy, PlaceWord, RoomBoard, RoomFace, RoomFigures, RoomView,
+};
 pub use usher_shared::pool::{PoolBoard, PoolTotals, SegmentBoard, SegmentFigures};
 pub(crate) use usher_shared::seats::free_by_category;
 pub use usher_shared::seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
@@ -31,6 +37,7 @@ pub use usher_shared::seats::{Changes, SeatBoard, SeatFigures, SeatMapCopy};
 pub struct Directory {
     shows: DashMap<ShowKey, Arc<ShowView>>,
     api_keys: RwLock<Arc<ApiKeys>>,
+    rooms: DashMap<ShowKey, Arc<RoomView>>,
 }
 
 impl Directory {
@@ -61,6 +68,22 @@ impl Directory {
 
     pub(crate) fn set_api_keys(&self, keys: Arc<ApiKeys>) {
         *self.api_keys.write().expect("no panic while keys are set") = keys;
+    }
+
+    /// The waiting room of a show; `None` where it never had one.
+    #[must_use]
+    pub fn room(&self, key: ShowKey) -> Option<Arc<RoomView>> {
+        self.rooms.get(&key).map(|entry| entry.value().clone())
+    }
+
+    /// Every waiting room, in no particular order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Arc<RoomView>> {
+        self.rooms.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    pub(crate) fn insert_room(&self, view: Arc<RoomView>) {
+        self.rooms.insert(view.key, view);
     }
 
     pub(crate) fn insert(&self, view: Arc<ShowView>) {

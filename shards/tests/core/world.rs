@@ -270,11 +270,11 @@ pub(crate) fn hold_stock(buyer: u128, quantity: u32) -> Command {
 pub(crate) fn hold_stock_with_key(buyer: u128, quantity: u32, key: u64) -> Command {
     let (buyer, wish) = (BuyerId(buyer), Wish::Stock { quantity });
     let key = Some(KeyUse { key, digest: key });
-    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key })
+    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key, pass: None })
 }
 
 fn hold(buyer: u128, wish: Wish) -> Command {
-    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key: None })
+    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key: None, pass: None })
 }
 
 /// A show with one row of `seats` seats, and one pool where `stock` is given.
@@ -301,6 +301,7 @@ pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {
             stage: Stage::Draft,
             paused_by_organiser: false,
             paused_by_operator: false,
+            pass_required: false,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

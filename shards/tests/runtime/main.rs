@@ -95,6 +95,7 @@ fn new_show() -> NewShow {
         stage: Stage::Draft,
         paused_by_organiser: false,
         paused_by_operator: false,
+        pass_required: false,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(u64::MAX),
         currency: Currency::new("TWD").expect("a code"),
@@ -108,7 +109,7 @@ fn new_show() -> NewShow {
 
 fn hold(buyer: u128, wish: Wish) -> Command {
     let key = Some(KeyUse { key: buyer as u64, digest: 1 });
-    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key })
+    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key, pass: None })
 }
 
 async fn open_show(runtime: &Runtime) {

@@ -7,7 +7,7 @@ mod text;
 
 pub(crate) use inventory::Watched;
 pub(crate) use script::buyer;
-pub(crate) use stage::{Setting, Stage, moment};
+pub(crate) use stage::{Setting, Stage, moment, seconds};
 
 /// Plays a script and compares each line. All differences are shown together, so that a table can
 /// be read as a whole when it fails.

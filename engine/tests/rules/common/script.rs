@@ -1,6 +1,6 @@
 //! The language of the scripts. A line is `[@SECONDS] [s0:] COMMAND`; `s0:` addresses stock segment
 //! 0 rather than the house, and the clock stays where a line put it. Words that name an option may
-//! stand anywhere: `key K`, `for S`, `within S`, `at S`, `gate G`, `scan N`.
+//! stand anywhere: `key K`, `for S`, `within S`, `at S`, `gate G`, `scan N`, `pass N/SECONDS`.
 //!
 //! ```text
 //!   ann holds A1 A2              ann holds best 3 adjacent in premium section balcony
@@ -18,12 +18,14 @@
 //! ```
 
 use usher_engine::command::{
-    CheckIn, CounterSale, HoldRequest, KeyUse, OrderRequest, PaymentMessage, PaymentStart,
+    CheckIn, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage, PaymentStart,
     PaymentVerdict, Wish,
 };
+use usher_engine::id::PlaceNo;
 use usher_engine::id::TicketNonce;
 use usher_engine::inventory::Goods;
 use usher_engine::plan::{CategoryIx, SeatIx, SeatPlan, SectionIx};
+use usher_engine::room::PassNo;
 use usher_engine::show::{OnSale, PausedBy, PoolChange, SaleMove, SeatRange, ShowChange};
 use usher_engine::{BuyerId, Cents, Command, HoldNo};
 
@@ -83,8 +85,9 @@ impl Stage {
         match words[..] {
             [buyer, "holds", ..] => {
                 let hold_ms = option(&mut words, "for").map(milliseconds);
+                let pass = option(&mut words, "pass").map(pass);
                 let wish = self.wish(&mut words.split_off(2));
-                Command::Hold(HoldRequest { buyer: self::buyer(buyer), wish, hold_ms, key })
+                Command::Hold(HoldRequest { buyer: self::buyer(buyer), wish, hold_ms, key, pass })
             }
             [buyer, "orders", hold, ..] => Command::Order(OrderRequest {
                 hold: hold_no(hold),
@@ -128,6 +131,8 @@ impl Stage {
             }
             ["open"] => Command::MoveSale(SaleMove::Open),
             ["close"] => Command::MoveSale(SaleMove::Close),
+            ["require", "passes"] => Command::MoveSale(SaleMove::RequirePasses),
+            ["waive", "passes"] => Command::MoveSale(SaleMove::WaivePasses),
             ["pause", ..] => Command::MoveSale(SaleMove::Pause(party(&words))),
             ["resume", ..] => Command::MoveSale(SaleMove::Resume(party(&words))),
             ["on", "sale", ref what @ ..] => Command::PutOnSale { what: self.on_sale(what), at },
@@ -285,4 +290,14 @@ fn money(word: &str) -> Cents {
     let (whole, cents) = word.split_once('.').expect("an amount");
     let parse = |part: &str| part.parse::<u64>().expect("an amount");
     Cents(parse(whole) * 100 + parse(cents))
+}
+
+/// A pass: its number, and when it runs out.
+fn pass(word: &str) -> PassUse {
+    let (pass, expires_at) = word.split_once('/').expect("number and seconds");
+    PassUse {
+        pass: PassNo(number(pass)),
+        place: PlaceNo(0),
+        expires_at: moment(expires_at.parse().expect("seconds")),
+    }
 }

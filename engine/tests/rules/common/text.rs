@@ -97,7 +97,7 @@ fn event(event: &Event) -> Option<String> {
 /// Effects, but for terms, which the stage carries over.
 pub(crate) fn effect(effect: &Effect) -> Option<String> {
     match effect {
-        Effect::TellSegments => None,
+        Effect::TellSegments | Effect::TellRoom(_) => None,
         Effect::Refund { order, reference, amount } => {
             Some(format!("give back {reference} of {} {}", order.0, money(*amount)))
         }
@@ -168,6 +168,7 @@ fn refusal(plan: &SeatPlan, refusal: &Refusal) -> String {
         }
         Refusal::IllegalSaleMove => "illegal sale move".into(),
         Refusal::ScheduleFull => "schedule full".into(),
+        Refusal::Room(refusal) => format!("{refusal:?}"),
         Refusal::LoginTaken
         | Refusal::UnknownAccount
         | Refusal::AccountsFull

@@ -36,7 +36,7 @@ impl Network {
                     let borrower = u16::try_from(from - 1).expect("a segment");
                     vec![(segment(donor), Command::SettleLoan { borrower, number })]
                 }
-                Effect::Refund { .. } | Effect::WakeAt(_) => Vec::new(),
+                Effect::Refund { .. } | Effect::WakeAt(_) | Effect::TellRoom(_) => Vec::new(),
             };
             self.letters.extend(letters.into_iter().filter(|_| !random.percent(25)));
         }

@@ -58,7 +58,7 @@ impl Walk {
 
     pub(super) fn hold_of_one_seat(&mut self) -> Command {
         let (buyer, wish) = (self.buyer(), Wish::Seats(self.some_seats(1)));
-        Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None })
+        Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None, pass: None })
     }
 
     pub(super) fn counter_sale(&mut self, at: usize, quantity: u32) -> Command {
@@ -79,6 +79,7 @@ impl Walk {
             wish: self.wish(at, quantity, anything),
             hold_ms: self.random.percent(20).then_some(5_000),
             key: self.key(),
+            pass: None,
         });
         self.run_twice(at, &command);
         let now = self.stage.now;

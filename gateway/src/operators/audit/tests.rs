@@ -22,6 +22,7 @@ fn face() -> Face {
         stage: Stage::Open,
         paused_by_organiser: false,
         paused_by_operator: false,
+        pass_required: false,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(1),
         currency: Currency::new("EUR").expect("a code"),

@@ -51,6 +51,7 @@ pub(crate) fn opening(plan: Arc<SeatPlan>, random: &mut Random) -> (Opening, Vec
             stage: Stage::Draft,
             paused_by_organiser: false,
             paused_by_operator: false,
+            pass_required: false,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

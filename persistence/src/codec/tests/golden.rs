@@ -9,6 +9,7 @@ use usher_engine::inventory::{
     Scan, Ticket,
 };
 use usher_engine::plan::SeatIx;
+use usher_engine::room::PassNo;
 use usher_engine::show::{OnSale, Pool, Scheduled, SeatRange, ShowRecord};
 use usher_engine::stock::Segment;
 use usher_engine::{Cents, Event, HoldNo, MachineId, MachineImage};
@@ -40,7 +41,7 @@ fn unhex(text: &str) -> Vec<u8> {
 fn events_are_written_and_read_as_they_always_were() {
     let plans = Plans(Some(samples::plan(2)));
     let samples = samples::events();
-    assert_eq!(samples.len() + 2, golden().count(), "one line for each sample");
+    assert_eq!(samples.len() + 3, golden().count(), "one line for each sample");
     for ((name, event), (golden_name, golden)) in samples.into_iter().zip(golden()) {
         assert_eq!(name, golden_name);
         let events = [event];
@@ -63,9 +64,9 @@ fn written_anew() {
         encode_record(MachineId::house(SHOW), NOW, &[event], &mut bytes);
         println!("{name}: {}", hex(&bytes));
     }
-    for (name, image) in [("house", house()), ("segment", segment())] {
+    for (name, image) in images() {
         bytes.clear();
-        encode_image(&MachineImage::Inventory(image), &mut bytes);
+        encode_image(&image, &mut bytes);
         println!("{name}: {}", hex(&bytes));
     }
 }
@@ -90,15 +91,22 @@ fn every_tag_has_a_golden_line() {
 
 #[test]
 fn images_are_written_and_read_as_they_always_were() {
-    for (name, image) in [("house", house()), ("segment", segment())] {
+    for (name, image) in images() {
         let (_, golden) = golden().find(|(golden_name, _)| *golden_name == name).expect(name);
         let mut bytes = Vec::new();
-        let image = MachineImage::Inventory(image);
         encode_image(&image, &mut bytes);
         assert_eq!(hex(&bytes), golden, "{name}");
         let decoded = decode_image(&unhex(golden), &Plans(Some(samples::plan(2)))).expect(name);
         assert_eq!(format!("{decoded:?}"), format!("{image:?}"), "{name}");
     }
+}
+
+fn images() -> [(&'static str, MachineImage); 3] {
+    [
+        ("house", MachineImage::Inventory(house())),
+        ("segment", MachineImage::Inventory(segment())),
+        ("room", MachineImage::Room(samples::rooms::image())),
+    ]
 }
 
 /// An image with each status of holds, orders and payments; not one that could be.
@@ -151,6 +159,7 @@ fn house() -> Image {
         )],
         ended: vec![(NOW, HoldNo(3))],
         strays: vec![payment(PaymentStatus::RefundDue(RefundCause::NoOrder))],
+        used_passes: vec![(NOW, PassNo(7))],
     }
 }
 
@@ -228,6 +237,7 @@ fn segment() -> Image {
         keys: vec![],
         ended: vec![],
         strays: vec![],
+        used_passes: vec![],
     }
 }
 

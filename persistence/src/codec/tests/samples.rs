@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use usher_engine::accounts::AccountsEvent;
 use usher_engine::command::{
-    CheckIn, Command, CounterSale, HoldRequest, KeyUse, OrderRequest, PaymentMessage, PaymentStart,
-    PaymentVerdict, TicketNonces, Wish,
+    CheckIn, Command, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage,
+    PaymentStart, PaymentVerdict, TicketNonces, Wish,
 };
-use usher_engine::id::TicketNonce;
+use usher_engine::id::{PlaceNo, TicketNonce};
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
-use usher_engine::room::RoomEvent;
+use usher_engine::room::PassNo;
 use usher_engine::show::{
     NewPool, NewShow, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
     ShowChange, ShowDetails, Stage, Terms,
@@ -21,6 +21,8 @@ use usher_engine::{
 };
 
 use crate::codec::encode_record;
+
+pub(super) mod rooms;
 
 pub(super) const SHOW: ShowKey = ShowKey(0x0102_0304_0506_0708);
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -63,6 +65,7 @@ pub(super) fn terms() -> Terms {
         stage: Stage::Draft,
         paused_by_organiser: false,
         paused_by_operator: true,
+        pass_required: false,
         sale_starts_at: NOW,
         sale_ends_at: NOW.plus_ms(80_000_000),
         currency: Currency::new("EUR").expect("a code"),
@@ -92,6 +95,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
     events.extend(events_of_buyers());
     events.extend(events_of_money());
     events.extend(events_of_stock());
+    events.extend(rooms::events());
     events
 }
 
@@ -133,6 +137,8 @@ fn events_of_organisers() -> Vec<(&'static str, Event)> {
         ("paused", Event::SaleMoved(SaleMove::Pause(PausedBy::Organiser))),
         ("resumed", Event::SaleMoved(SaleMove::Resume(PausedBy::Operator))),
         ("closed", Event::SaleMoved(SaleMove::Close)),
+        ("passes required", Event::SaleMoved(SaleMove::RequirePasses)),
+        ("passes waived", Event::SaleMoved(SaleMove::WaivePasses)),
         ("everything on sale", Event::PutOnSale(OnSale::Everything)),
         ("seats on sale", Event::PutOnSale(OnSale::Seats(vec![range]))),
         ("stock scheduled", Event::OnSaleScheduled(Scheduled { at: NOW, what: stock })),
@@ -254,7 +260,10 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
         ("received", Event::Received { donor: 4, number: 2, quantity: 50 }),
         ("loan settled", Event::LoanSettled { borrower: 3, number: 1 }),
         ("withdrawn", Event::Withdrawn { quantity: 60_000 }),
-        ("joined", Event::Room(RoomEvent::Joined { entry: 7 })),
+        (
+            "pass used",
+            Event::PassUsed(PassUse { pass: PassNo(70_000), place: PlaceNo(9), expires_at: NOW }),
+        ),
         (
             "account erased",
             Event::Accounts(Box::new(AccountsEvent::Erased { account: AccountNo(9) })),
@@ -289,7 +298,7 @@ impl Sale {
 
     fn hold(&mut self, number: u32, wish: Wish) -> Option<HoldNo> {
         let key = Some(KeyUse { key: u64::from(number) << 33, digest: 1 });
-        let request = HoldRequest { buyer: buyer(number), wish, hold_ms: None, key };
+        let request = HoldRequest { buyer: buyer(number), wish, hold_ms: None, key, pass: None };
         let decision = self.run(&Command::Hold(request));
         decision.events.iter().find_map(|event| match event {
             Event::Held { hold, .. } => Some(*hold),
@@ -424,6 +433,7 @@ pub(super) fn segment() -> Sale {
         terms: Terms {
             stage: Stage::Open,
             paused_by_operator: false,
+            pass_required: false,
             prices: vec![Cents(3_000)],
             ..terms()
         },

@@ -78,10 +78,10 @@ impl Figures {
         self.prompt as f64 / self.took.as_secs_f64()
     }
 
-    /// Good answers among all.
-    pub(crate) fn share_good(&self) -> f64 {
+    /// So many among all answers.
+    pub(crate) fn share(&self, answers: u64) -> f64 {
         let all = self.good + self.refused + self.busy + self.failed;
-        self.good as f64 / all.max(1) as f64
+        answers as f64 / all.max(1) as f64
     }
 
     /// What this share of the good answers took at most, in milliseconds.

@@ -3,7 +3,7 @@
 //! No seat is asked for twice, so a hold is refused only where its server is at fault.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use futures_util::SinkExt as _;
 use tokio_postgres::{CopyInSink, NoTls};
 
 use crate::Settings;
-use crate::client::{Load, Requests};
+use crate::client::{Connection, Figures, Load, Requests};
 use crate::processes::{self, Process, wait_until};
 use crate::usher::{Hall, LISTEN, Usher};
 
@@ -23,6 +23,8 @@ pub(crate) const SHOW_SEATS: u32 = 100_000;
 const HOLDS_PER_SECOND_MAX: f64 = 150_000.0;
 /// Seats that PostgreSQL has, in halls, for each of the two designs that sell them.
 const POSTGRES_SHOWS: usize = 5;
+/// Seats of the show that is sold out.
+const SOLD_OUT_SEATS: u32 = 1_000;
 /// The most that a pool may have.
 const STANDING: u32 = 10_000_000;
 
@@ -40,6 +42,17 @@ pub(crate) struct Contender {
     pub(crate) address: &'static str,
     /// What it is asked.
     pub(crate) requests: Rc<Requests>,
+    /// How it should answer.
+    pub(crate) answer: Right,
+}
+
+/// What an answer must be to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// It is done.
+    Good,
+    /// It is refused: there is nothing left.
+    Refused,
 }
 
 impl Contender {
@@ -47,6 +60,14 @@ impl Contender {
     pub(crate) fn load(&self, connections: usize, turn: Duration, rate: Option<f64>) -> Load<'_> {
         let (address, request) = (self.address, self.requests.clone());
         Load { address, connections, turn, rate, request, answers: None }
+    }
+
+    /// Right answers of a turn.
+    pub(crate) fn right(&self, figures: &Figures) -> u64 {
+        match self.answer {
+            Right::Good => figures.good,
+            Right::Refused => figures.refused,
+        }
     }
 }
 
@@ -103,8 +124,29 @@ impl Sale {
             let body = format!(r#"{{"userId":"buyer-{number}","seatIds":["{}"]}}"#, labels[seat]);
             post(out, &format!("/api/v1/shows/{show}/holds"), &body);
         }));
-        Contender { name: "Usher", address: LISTEN, requests }
+        Contender { name: "Usher", address: LISTEN, requests, answer: Right::Good }
     }
+}
+
+/// Holds in a small show whose seats are all taken.
+pub(crate) async fn sold_out(usher: &Usher) -> anyhow::Result<Contender> {
+    let hall = usher.hall(SOLD_OUT_SEATS).await?;
+    let path = format!("/api/v1/shows/{}/holds", usher.show(&hall).await?);
+    let labels = hall.labels.clone();
+    let mut next = 0_usize;
+    let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
+        let seat = &labels[next % labels.len()];
+        post(out, &path, &format!(r#"{{"userId":"buyer-{next}","seatIds":["{seat}"]}}"#));
+        next += 1;
+    }));
+    let mut connection = Connection::open(LISTEN).await?;
+    for _ in hall.labels.iter() {
+        let mut bytes = Vec::new();
+        (requests.borrow_mut())(&mut bytes);
+        let status = connection.ask(&bytes).await?;
+        anyhow::ensure!(status == 201, "{status} instead of a hold");
+    }
+    Ok(Contender { name: "Usher", address: LISTEN, requests, answer: Right::Refused })
 }
 
 /// All servers. They end with it.
@@ -115,7 +157,7 @@ pub(crate) struct Stage {
     pub(crate) sale: Sale,
     standing: String,
     _processes: Vec<Process>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stage {
@@ -127,9 +169,8 @@ impl Stage {
         let mut processes = vec![processes::postgres(&at("postgres"))?];
         let postgres = at("postgres");
         wait_until("PostgreSQL", async || connect(&postgres).await.is_ok()).await?;
-        for (name, address, is_durable) in
-            [("durable", PEERS_DURABLE, true), ("volatile", PEERS_VOLATILE, false)]
-        {
+        for (address, is_durable) in [(PEERS_DURABLE, true), (PEERS_VOLATILE, false)] {
+            let name = redis_name(is_durable);
             let (redis, socket) = processes::redis(&at(name), is_durable)?;
             processes.push(redis);
             wait_until("Redis", async || socket.exists()).await?;
@@ -139,18 +180,30 @@ impl Stage {
         let sale = Sale::prepare(&usher, SHOW_SEATS).await?;
         fill(&postgres, &sale.hall.labels).await?;
         let standing = usher.standing_show(STANDING).await?;
-        Ok(Self { usher, sale, standing, _processes: processes, _directory: directory })
+        Ok(Self { usher, sale, standing, _processes: processes, directory })
+    }
+
+    /// Where PostgreSQL's socket is.
+    pub(crate) fn postgres(&self) -> PathBuf {
+        self.directory.path().join("postgres")
+    }
+
+    /// The socket of the Redis that syncs each write, or of the one that keeps nothing.
+    pub(crate) fn redis(&self, is_durable: bool) -> PathBuf {
+        processes::redis_socket(&self.directory.path().join(redis_name(is_durable)))
     }
 
     /// Holds of one standing ticket each, at Usher.
     pub(crate) fn usher_standing(&self) -> Contender {
         let path = format!("/api/v1/shows/{}/holds", self.standing);
-        Contender { name: "Usher", address: LISTEN, requests: standing(path) }
+        let requests = standing(path);
+        Contender { name: "Usher", address: LISTEN, requests, answer: Right::Good }
     }
 
     /// Holds of one standing ticket each, at a peer.
     pub(crate) fn peer_standing(&self, name: &'static str, path: &'static str) -> Contender {
-        Contender { name, address: PEERS_DURABLE, requests: standing(path.into()) }
+        let requests = standing(path.into());
+        Contender { name, address: PEERS_DURABLE, requests, answer: Right::Good }
     }
 
     /// Holds of one seat each, at a peer. `halls` is the number of halls that come before.
@@ -174,8 +227,13 @@ impl Stage {
             name,
             address: if is_durable { PEERS_DURABLE } else { PEERS_VOLATILE },
             requests,
+            answer: Right::Good,
         }
     }
+}
+
+fn redis_name(is_durable: bool) -> &'static str {
+    if is_durable { "durable" } else { "volatile" }
 }
 
 /// The halls that come before those of the second design that sells from PostgreSQL.
@@ -216,7 +274,8 @@ impl Empty {
             post(out, "/empty", &body);
             next += 1;
         }));
-        Contender { name: "empty handler", address: PEERS_VOLATILE, requests }
+        let (name, answer) = ("empty handler", Right::Good);
+        Contender { name, address: PEERS_VOLATILE, requests, answer }
     }
 
     /// The least that a read can be.
@@ -231,7 +290,7 @@ pub(crate) fn repeated(name: &'static str, address: &'static str, request: Strin
     let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
         out.extend_from_slice(request.as_bytes());
     }));
-    Contender { name, address, requests }
+    Contender { name, address, requests, answer: Right::Good }
 }
 
 fn standing(path: String) -> Rc<Requests> {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::Settings;
 use crate::client::Connection;
-use crate::contenders::{Contender, Empty, SHOW_SEATS, Sale};
+use crate::contenders::{Contender, Empty, Right, SHOW_SEATS, Sale, sold_out};
 use crate::rows::maps;
 use crate::usher::Usher;
 
@@ -40,8 +40,9 @@ pub(crate) async fn count(settings: &Settings) -> anyhow::Result<Vec<Count>> {
     let readings = maps::readings(&usher).await?;
     let sale = Sale::prepare(&usher, SHOW_SEATS).await?;
     sale.offer(&usher, CONNECTIONS.len() * (WARM_UP + COUNTED)).await?;
+    let sold_out = sold_out(&usher).await?;
+    let holds = [("hold".to_owned(), sale.holds()), ("hold where all is sold".into(), sold_out)];
     counter.begin(usher.pid()?)?;
-    let holds = [("hold".to_owned(), sale.holds())];
     let readings = readings.into_iter().map(|reading| (reading.what, reading.contender));
     for (what, contender) in holds.into_iter().chain(readings) {
         counts.extend(counter.count(&what, &contender, usher.pid()?).await?);
@@ -118,7 +119,7 @@ async fn send(contender: &Contender, connections: usize, requests: usize) -> any
     let mut tasks = JoinSet::new();
     for number in 0..connections {
         let mut connection = Connection::open(contender.address).await?;
-        let (request, name) = (contender.requests.clone(), contender.name);
+        let Contender { name, requests: request, answer, .. } = contender.clone();
         let share = (number..requests).step_by(connections).len();
         tasks.spawn_local(async move {
             let mut bytes = Vec::with_capacity(1_024);
@@ -126,7 +127,11 @@ async fn send(contender: &Contender, connections: usize, requests: usize) -> any
                 bytes.clear();
                 (request.borrow_mut())(&mut bytes);
                 let status = connection.ask(&bytes).await?;
-                ensure!(matches!(status, 200 | 201 | 304), "{name} answered {status}");
+                let is_right = match answer {
+                    Right::Good => matches!(status, 200 | 201 | 304),
+                    Right::Refused => status == 409,
+                };
+                ensure!(is_right, "{name} answered {status}");
             }
             Ok(())
         });

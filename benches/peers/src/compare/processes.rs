@@ -65,7 +65,7 @@ pub(crate) async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) -> any
 /// Redis on a Unix socket; without persistence, or with every write synced before its answer.
 pub(crate) fn redis(directory: &Path, is_durable: bool) -> anyhow::Result<(Process, PathBuf)> {
     fs::create_dir_all(directory)?;
-    let socket = directory.join("redis.sock");
+    let socket = redis_socket(directory);
     let mut command = Command::new("redis-server");
     command.arg("--port").arg("0").arg("--unixsocket").arg(&socket);
     command.arg("--dir").arg(directory).arg("--save").arg("");
@@ -75,6 +75,11 @@ pub(crate) fn redis(directory: &Path, is_durable: bool) -> anyhow::Result<(Proce
         command.args(["--auto-aof-rewrite-percentage", "0"]);
     }
     Ok((Process::start(&mut command, &directory.join("log"))?, socket))
+}
+
+/// Where a Redis of this directory listens.
+pub(crate) fn redis_socket(directory: &Path) -> PathBuf {
+    directory.join("redis.sock")
 }
 
 /// PostgreSQL on a Unix socket, tuned as its documentation says for a machine of this size; every
@@ -123,8 +128,8 @@ pub(crate) fn postgres(directory: &Path) -> anyhow::Result<Process> {
     Process::start(&mut server, &directory.with_extension("log"))
 }
 
-/// Debian keeps them beside the version.
-fn postgres_programs() -> anyhow::Result<PathBuf> {
+/// Where PostgreSQL's programs are: Debian keeps them beside the version.
+pub(crate) fn postgres_programs() -> anyhow::Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed")?;
     let newest = versions.flatten().map(|entry| entry.path()).max();
     Ok(newest.context("PostgreSQL is not installed")?.join("bin"))

@@ -5,13 +5,13 @@ use serde_json::json;
 use super::{say, turn};
 use crate::Settings;
 use crate::client::Figures;
-use crate::contenders::{Contender, Empty, SECOND_DESIGN_HALLS, Stage};
+use crate::contenders::{Contender, Empty, SECOND_DESIGN_HALLS, Stage, sold_out};
 use crate::table::{Figure, Measured, Row, Wanted};
 
 /// The rows of this file.
 pub(super) const NUMBERS: [u32; 5] = [4, 6, 7, 8, 9];
 
-/// Two contenders at the same load; what is compared is good answers a second.
+/// Two contenders at the same load; what is compared is right answers a second.
 pub(super) struct Comparison {
     pub(super) number: u32,
     pub(super) what: String,
@@ -25,7 +25,8 @@ pub(super) struct Comparison {
 pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let stage = Stage::set(settings).await?;
     let mut rows = Vec::new();
-    for comparison in comparisons(&stage) {
+    let sold_out = sold_out(&stage.usher).await?;
+    for comparison in comparisons(&stage, &sold_out) {
         if settings.numbers.is_empty() || settings.numbers.contains(&comparison.number) {
             rows.push(comparison.measure(settings, Some(&stage)).await?);
         }
@@ -33,7 +34,7 @@ pub(super) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn comparisons(stage: &Stage) -> Vec<Comparison> {
+fn comparisons(stage: &Stage, sold_out: &Contender) -> Vec<Comparison> {
     let seats = stage.sale.holds();
     let standing = stage.usher_standing();
     let row = |number, what: &str, ours: &Contender, theirs: &Contender, connections, wanted| {
@@ -53,6 +54,8 @@ fn comparisons(stage: &Stage) -> Vec<Comparison> {
     vec![
         row(4, "hold / empty handler", &seats, &empty, 64, (0.55, 0.7)),
         row(4, "hold / empty handler", &seats, &empty, 512, (0.7, 0.85)),
+        row(4, "hold where all is sold / empty handler", sold_out, &empty, 64, (0.55, 0.7)),
+        row(4, "hold where all is sold / empty handler", sold_out, &empty, 512, (0.7, 0.85)),
         row(6, "standing / SELECT FOR UPDATE", &standing, &locked, 64, (40.0, 80.0)),
         row(6, "standing / one-statement decrement", &standing, &at_once, 64, (30.0, 60.0)),
         row(7, "seat / row with version", &seats, &postgres, 64, (10.0, 15.0)),
@@ -91,16 +94,17 @@ impl Comparison {
 }
 
 fn measured(contender: &Contender, turns: &[Figures]) -> Measured {
+    let per_second = |turn: &Figures| contender.right(turn) as f64 / turn.took.as_secs_f64();
     let of_turn = |turn: &Figures| {
         json!({
             "p50Ms": turn.quantile_ms(0.5),
             "p99Ms": turn.quantile_ms(0.99),
-            "shareGood": turn.share_good(),
+            "shareRight": turn.share(contender.right(turn)),
         })
     };
     Measured {
         name: contender.name,
-        rounds: turns.iter().map(Figures::per_second).collect(),
+        rounds: turns.iter().map(per_second).collect(),
         details: turns.iter().map(of_turn).collect(),
     }
 }

@@ -12,14 +12,15 @@ mod parts;
 mod recovery;
 mod sale;
 mod streams;
+mod tools;
 
 use crate::Settings;
 use crate::client::{self, Figures};
 use crate::contenders::Contender;
 use crate::table::Row;
 
-/// Shares of good answers below which a figure says nothing.
-const GOOD_MIN: f64 = 0.9;
+/// Shares of right answers below which a figure says nothing.
+const RIGHT_MIN: f64 = 0.9;
 
 /// Measures the rows that are asked for. What could not be measured is told beside them.
 pub(crate) async fn measure(settings: &Settings) -> (Vec<Row>, Vec<String>) {
@@ -61,6 +62,9 @@ pub(crate) async fn measure(settings: &Settings) -> (Vec<Row>, Vec<String>) {
     if wants(&[16]) {
         take("row 16", streams::measure(settings).await);
     }
+    if wants(&[18]) {
+        take("row 18", tools::measure(settings).await);
+    }
     rows.sort_by_key(|row| row.number);
     (rows, failures)
 }
@@ -71,7 +75,7 @@ fn say(row: &Row) {
     eprintln!("{name}: {:.2} {}", row.figure.value(), row.note);
 }
 
-/// One turn, closed or open loop; nearly all answers must be good.
+/// One turn, closed or open loop; nearly all answers must be right.
 async fn turn(
     contender: &Contender,
     connections: usize,
@@ -80,8 +84,8 @@ async fn turn(
 ) -> anyhow::Result<Figures> {
     let figures = client::run(&contender.load(connections, settings.seconds, rate)).await?;
     anyhow::ensure!(
-        figures.share_good() >= GOOD_MIN,
-        "{}: too few answers are good: {}",
+        figures.share(contender.right(&figures)) >= RIGHT_MIN,
+        "{}: too few answers are right: {}",
         contender.name,
         figures.told()
     );

@@ -119,7 +119,7 @@ async fn sell(sale: &Sale, turn: Duration, news: &Arc<News>) -> anyhow::Result<S
     let noted = news.clone();
     load.answers = Some(Rc::new(move |body: &[u8]| noted.acknowledged(body)));
     let figures = client::run(&load).await?;
-    anyhow::ensure!(figures.share_good() > 0.99, "{}", figures.told());
+    anyhow::ensure!(figures.share(figures.good) > 0.99, "{}", figures.told());
     Ok(format!("{:.0} holds/s, p99 {:.1} ms", figures.per_second(), figures.quantile_ms(0.99)))
 }
 

@@ -116,7 +116,7 @@ fn linear(args: LinearArgs) -> anyhow::Result<u8> {
 fn sell(args: &OnsaleArgs) -> anyhow::Result<u8> {
     let report = on_one_thread(onsale::run(args.check()?))?;
     print(&report.text())?;
-    Ok(if report.audit_is_clean && report.overtaken == 0 { FINE } else { VIOLATED })
+    Ok(if report.is_clean() { FINE } else { VIOLATED })
 }
 
 fn verify_draw(args: &VerifyDrawArgs) -> anyhow::Result<u8> {

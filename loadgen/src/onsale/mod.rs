@@ -33,6 +33,7 @@ use usher_audit::{Entry, Rules};
 use usher_wire::{Show, StockRequest};
 
 use crate::clock::Clock;
+use crate::draw;
 use crate::http::{Address, Client, Manners, Request};
 use crate::meter::Meter;
 use crate::recorder::{self, Recorder};
@@ -41,7 +42,7 @@ use crate::run::{audit, unmeasured};
 use crate::setup;
 use browser::Browser;
 pub use crowd::{CrowdPlan, Kind, Visitor};
-pub use tally::{SaleReport, Tally, Turn};
+pub use tally::{DrawCheck, SaleReport, Tally, Turn};
 use visitor::Sale;
 
 /// The one kind of tickets.
@@ -122,11 +123,40 @@ pub async fn run(plan: OnsalePlan) -> anyhow::Result<SaleReport> {
         key: key.clone(),
     });
     let verdicts = audit(&plan.url, &plan.manners, ops.as_ref(), &record, &plan.rules).await?;
+    if plan.room_per_second.is_some() {
+        let turns = sale.turns.borrow().clone();
+        report.draw = Some(check_draw(&helper, &show.show_id, &turns).await);
+    }
     report.audit_is_clean = verdicts.iter().all(usher_audit::Verdict::is_clean);
     let path = plan.out_dir.join("onsale.json");
     let json = serde_json::to_vec_pretty(&report).context("write the report")?;
     std::fs::write(&path, json).with_context(|| format!("write {}", path.display()))?;
     Ok(report)
+}
+
+/// Recomputes the draw from what was published, and compares it with the turns that visitors were
+/// told.
+async fn check_draw(helper: &Client, show_id: &str, told: &[Turn]) -> DrawCheck {
+    let users: Vec<String> = told.iter().map(|turn| turn.user_id.clone()).collect();
+    let checked = match draw::verify(helper, show_id, &users).await {
+        Ok(checked) => checked,
+        Err(error) => return DrawCheck { is_right: false, words: format!("no draw: {error:#}") },
+    };
+    let mut drawn = 0;
+    let mut wrong = 0;
+    for (told, (_, turn)) in told.iter().zip(&checked.turns) {
+        let Some((_, turn)) = turn else { continue };
+        drawn += 1;
+        wrong += u32::from(*turn != told.turn as usize);
+    }
+    let faults = checked.faults.len();
+    DrawCheck {
+        is_right: checked.is_clean() && wrong == 0,
+        words: format!(
+            "draw of {} recomputed, {faults} faults; {drawn} turns as told, but for {wrong}",
+            checked.entries
+        ),
+    }
 }
 
 fn client(plan: &OnsalePlan, clock: &Clock) -> Client {

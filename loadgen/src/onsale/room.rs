@@ -61,12 +61,13 @@ pub(super) async fn stand_in_line(
     let mut turn = place.turn;
     let mut missed_a_call = false;
     let was_called = loop {
-        turn = place.turn.or(turn);
+        // Who misses a call gets another turn, behind the next block; the first is the drawn one.
+        turn = turn.or(place.turn);
         missed_a_call |= place.status == "RETURNING";
         match place.status.as_str() {
             "CALLED" => match claim(sale, visitor, browser, &token).await {
                 Some(pass) => {
-                    note_turn(sale, turn, true, true);
+                    note_turn(sale, user_id, turn, true, true);
                     return Line::Pass(pass);
                 }
                 None => break true,
@@ -87,7 +88,7 @@ pub(super) async fn stand_in_line(
         }
     };
     let went_early = visitor.patience.is_some() && Instant::now() >= gives_up;
-    note_turn(sale, turn, was_called || missed_a_call, !went_early);
+    note_turn(sale, user_id, turn, was_called || missed_a_call, !went_early);
     Line::Gone
 }
 
@@ -125,8 +126,9 @@ async fn claim(
     HeaderValue::from_str(&pass.pass).ok()
 }
 
-fn note_turn(sale: &Sale, turn: Option<u32>, was_called: bool, stayed: bool) {
+fn note_turn(sale: &Sale, user_id: &str, turn: Option<u32>, was_called: bool, stayed: bool) {
     if let Some(turn) = turn {
-        sale.turns.borrow_mut().push(Turn { turn, was_called, stayed });
+        let user_id = user_id.to_owned();
+        sale.turns.borrow_mut().push(Turn { user_id, turn, was_called, stayed });
     }
 }

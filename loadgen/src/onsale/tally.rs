@@ -38,15 +38,27 @@ pub struct Tally {
 }
 
 /// A place in line, and what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Turn {
+    /// Whose.
+    pub user_id: String,
     /// The turn within the lane.
     pub turn: u32,
     /// Whether it was called.
     pub was_called: bool,
     /// Whether its owner stayed to the end.
     pub stayed: bool,
+}
+
+/// What came of recomputing the draw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrawCheck {
+    /// Whether it is as it was published.
+    pub is_right: bool,
+    /// The same for people.
+    pub words: String,
 }
 
 /// All figures of a sale.
@@ -66,7 +78,7 @@ pub struct SaleReport {
     /// Who was called before somebody with a better turn who stayed to the end: must be none.
     pub overtaken: u64,
     /// What the check of the draw said, where there was one.
-    pub draw: Option<String>,
+    pub draw: Option<DrawCheck>,
     /// Whether the audit found nothing.
     pub audit_is_clean: bool,
 }
@@ -81,6 +93,13 @@ impl SaleReport {
     #[must_use]
     pub fn tickets(&self) -> u64 {
         self.kinds.values().map(|tally| tally.tickets).sum()
+    }
+
+    /// Whether nothing was found that must not be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let draw_is_right = self.draw.as_ref().is_none_or(|draw| draw.is_right);
+        self.audit_is_clean && self.overtaken == 0 && draw_is_right
     }
 
     /// The share of the tickets sold that bots got.
@@ -162,7 +181,7 @@ impl SaleReport {
             self.peak(),
             self.bot_share() * 100.0,
         );
-        let draw = self.draw.as_deref().unwrap_or("no draw");
+        let draw = self.draw.as_ref().map_or("no draw", |draw| draw.words.trim());
         let audit = if self.audit_is_clean { "clean" } else { "NOT CLEAN" };
         let _ = writeln!(text, "  {} overtaken; {draw}; audit {audit}", self.overtaken);
         text
@@ -182,7 +201,7 @@ mod tests {
     use super::*;
 
     fn turn(turn: u32, was_called: bool, stayed: bool) -> Turn {
-        Turn { turn, was_called, stayed }
+        Turn { user_id: String::new(), turn, was_called, stayed }
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! A waiting room on a fixed clock, and the language of its scripts. A line is `[@SECONDS] COMMAND`,
-//! and after every line the room is woken for as long as it wants to be.
+//! A waiting room on a fixed clock, and the language of its scripts. A line is
+//! `[@SECONDS] COMMAND`, and after every line the room is woken for as long as it wants to be.
 //!
 //! ```text
-//!   set up [pre=S] [opens=S] [lanes=all:1,club:3] [claim=S] [pass=S] [source=TEXT] [rate=N] [shop=N]
+//!   set up [pre=S] [opens=S] [lanes=all:1,club:3] [claim=S] [pass=S] [source=TEXT]
+//!          [rate=N] [shop=N]
 //!   ann joins [club]     ann claims [for N]     ann leaves     expel ann     ann uses [PASS]
 //!   draw VALUE           call 3                 call ann ben   wait
 //!   open | close | pause | resume               flow RATE SHOP

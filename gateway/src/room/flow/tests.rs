@@ -1,3 +1,5 @@
+//! How many are called, by tables, and how the pace is measured.
+
 use super::*;
 
 fn sight() -> Sight {

@@ -1,3 +1,5 @@
+//! What is published of a room is what is read of it, and a position is never told too good.
+
 use usher_engine::Timestamp;
 use usher_engine::room::{PassGoods, PassNo};
 

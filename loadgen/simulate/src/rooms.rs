@@ -1,4 +1,4 @@
-//! A waiting room in front of a sale, from one seed: the same world that fails in the same ways, with
+//! A waiting room in front of a sale, from one seed: the world that fails in the same ways, with
 //! people who stand in line, are called, miss it, shop, and cheat.
 //!
 //! The ledger is the auditor's: plain numbers and no line of the engine. It holds the answers that

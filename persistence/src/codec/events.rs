@@ -107,7 +107,8 @@ row! {
     }
 
     Terms {
-        stage, paused_by_organiser, paused_by_operator, pass_required, sale_starts_at, sale_ends_at, currency,
+        stage, paused_by_organiser, paused_by_operator, pass_required, sale_starts_at,
+        sale_ends_at, currency,
         units_per_buyer_max, hold_ms, prices,
     }
 

@@ -64,7 +64,7 @@ impl Core {
     }
 }
 
-/// Publishes a recovered room at once: all of it is durable. Whoever reads it where it was published
+/// Publishes a recovered room at once: all of it is durable. Whoever reads where it was published
 /// before goes on doing so.
 pub(crate) fn publish_recovered_room(directory: &Arc<Directory>, room: &Room) {
     let Some(face) = RoomFace::of(room) else { return };

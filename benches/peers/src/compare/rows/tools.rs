@@ -1,4 +1,4 @@
-//! Row 18: peers behind the HTTP server beside what their own benchmark tools make of the same work,
+//! Row 18: peers behind the HTTP server beside what their own benchmark tools make of this work,
 //! so that nobody is compared with a database that is badly asked.
 //!
 //! The tools do without HTTP and JSON, so a peer cannot reach all of it.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A room is a machine of its own, mostly on another shard than its show, so that a flood of people
-//! who join does not hold up the sale. It never asks the show for anything: a gateway reads what both
+//! who join does not hold up the sale. It never asks the show anything: a gateway reads what both
 //! publish and says how many to call.
 //!
 //! Always true between two records: whoever joined has exactly one place; a place is called, or has

@@ -3,7 +3,7 @@
 //! `persistence` keeps the documents durably, named by their content. Here they are read. Each show
 //! of a hall shares one [`SeatPlan`], and the last ones used stay in memory. Documents are several
 //! times as large and only for browsers, which keep them for ever: they are left on the disk, and
-//! stay in memory only as far as [`DOCUMENT_BYTES_MAX`] goes once somebody asked for them.
+//! stay in memory only as far as `DOCUMENT_BYTES_MAX` goes once somebody asked for them.
 
 use crate::http::problem::{ApiError, Code};
 use crate::plan_import;

@@ -337,8 +337,9 @@ mod tests {
             }
         }
         let hold = &json["paths"]["/api/v1/shows/{showId}/holds"]["post"]["responses"];
-        let kinds = &hold["410"];
-        assert!(kinds.is_null(), "a hold that is being placed cannot have expired");
+        let gone = hold["410"]["content"]["application/problem+json"]["schema"].to_string();
+        assert!(gone.contains("PASS_EXPIRED"), "{gone}");
+        assert!(!gone.contains("HOLD_EXPIRED"), "one that is being placed cannot have: {gone}");
         let codes = hold["503"]["content"]["application/problem+json"]["schema"].to_string();
         for word in ["BUSY", "DRAINING", "DISK_FULL", "STOCK_MOVING", "REBUILDING"] {
             assert!(codes.contains(word), "{codes}");

@@ -29,6 +29,8 @@ use crate::http::problem::{ApiError, Code};
 use crate::ids::UserRoute;
 use crate::limits;
 
+/// Characters that a token may have, as the document says.
+const RESET_TOKEN_CHARS_MAX: usize = 128;
 /// How long a token is good.
 const LIVES: Duration = Duration::from_secs(60 * 60);
 /// Messages on their way to the hook at once; more are dropped, and people ask again.
@@ -133,6 +135,7 @@ pub(super) async fn reset(
 ) -> Result<HttpResponse, ApiError> {
     let Body(PasswordReset { reset_token, new_password }) = body;
     check_password(&new_password, "/newPassword")?;
+    checks::text(&reset_token, "/resetToken", 1, RESET_TOKEN_CHARS_MAX)?;
     let over = |_| ApiError::new(Code::ResetExpired).pointer("/resetToken");
     let shown = app.identity.minter.parse_reset(&reset_token).map_err(over)?;
     let password = app.identity.passwords.hash(new_password).await?;

@@ -32,7 +32,7 @@ const FOUND_ELSEWHERE: [&str; 2] = ["dirty-refusal", "stale-read"];
 /// [`ROOM_SEEDS`].
 const FOUND_IN_ROOMS: [&str; 3] =
     ["pass-used-twice", "room-shown-before-durable", "snapshot-forgets-used-passes"];
-const ROOM_SEEDS: u64 = 60;
+const ROOM_SEEDS: u64 = 400;
 
 /// What has a shard come back from the journal.
 const RESTART: &[Trouble] = &[Crash, Panic];

@@ -22,7 +22,9 @@ fn settings(source: &str) -> Value {
 
 fn set_up(office: &Office, source: &str) -> Value {
     office.show("hamlet");
-    office.admin("PUT", "/shows/hamlet/queue", &settings(source)).is(200)
+    office.admin("PUT", "/shows/hamlet/queue", &settings(source)).is(200);
+    // The room looks at its times once it is set up.
+    office.wait_for("/api/v1/shows/hamlet/queue", |room| room["state"] == "PRE_QUEUE")
 }
 
 fn join(office: &Office, user: &str) -> String {

@@ -7,8 +7,8 @@ use usher_engine::accounts::{
 };
 use usher_engine::{AccountNo, Event, Machine, MachineId, Timestamp};
 
-use super::Plans;
 use super::samples::NOW;
+use super::{Plans, hex, unhex};
 use crate::codec::{decode_image, decode_record, encode_image, encode_record};
 
 /// `name: bytes`, a line for each event and then for the image.
@@ -74,18 +74,6 @@ fn sample() -> Machine {
         accounts.apply(&[event(happened)], NOW);
     }
     Machine::Accounts(accounts)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("memory takes whatever is written");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digit = |place| u8::from_str_radix(&text[place..place + 2], 16).expect("two digits");
-    (0..text.len()).step_by(2).map(digit).collect()
 }
 
 #[test]

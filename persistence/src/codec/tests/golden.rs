@@ -1,8 +1,6 @@
 //! Every event as bytes, and two images. A line that changes is a format that changes: then the
 //! payload version must change too, and journals of the version before must still be read.
 
-use std::fmt::Write as _;
-
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
     Claim, Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, RefundCause,
@@ -14,8 +12,8 @@ use usher_engine::show::{OnSale, Pool, Scheduled, SeatRange, ShowRecord};
 use usher_engine::stock::Segment;
 use usher_engine::{Cents, Event, HoldNo, MachineId, MachineImage};
 
-use super::Plans;
 use super::samples::{self, KEY, NOW, SHOW};
+use super::{Plans, hex, unhex};
 use crate::codec::{CodecError, decode_image, decode_record, encode_image, encode_record};
 
 /// `name: bytes`, a line for each sample and then for the images.
@@ -23,18 +21,6 @@ const GOLDEN: &str = include_str!("golden.txt");
 
 fn golden() -> impl Iterator<Item = (&'static str, &'static str)> {
     GOLDEN.lines().map(|line| line.split_once(": ").expect("a name and bytes"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("memory takes whatever is written");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digit = |place| u8::from_str_radix(&text[place..place + 2], 16).expect("two digits");
-    (0..text.len()).step_by(2).map(digit).collect()
 }
 
 #[test]

@@ -73,6 +73,8 @@ def is_stated_in_words(problem):
             pointer in MANY_FIELDS
             # the plan's categories, the show's pools
             or pointer.startswith(("/prices/", "/stock/"))
+            # an address or a network, in one of four formats
+            or pointer.startswith(("/allow/", "/block/", "/dataCentres/"))
             # only left out beside a credential that says who asks
             or (pointer == "/userId" and detail == "it is empty")
             or "before 1970" in detail

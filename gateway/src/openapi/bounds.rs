@@ -4,6 +4,7 @@
 //! fields in `usher-wire`; what is the same for many of them stands here: the largest number of a
 //! width, and what texts are made of (`buyers/checks` is what decides).
 
+use usher_wire::USER_ID_CHARS_MAX;
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayItems, KnownFormat, Object, Schema, SchemaFormat,
@@ -57,6 +58,7 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("QueueLane", "name", LINE),
     ("QueueSettings", "drawSource", LINE_OR_NOTHING),
     ("RefundRequest", "reason", LINE),
+    ("RiskRules", "blockUsers", LINE),
     ("RefreshRequest", "refreshToken", LINE),
     ("Registration", "consent", LINE),
     ("Registration", "email", EMAIL),
@@ -76,6 +78,9 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("StockRequest", "name", LINE),
 ];
 
+/// Lists of user ids: a schema and its field. A length beside the field would be the list's.
+const USER_LISTS: &[(&str, &str)] = &[("CallRequest", "userIds"), ("RiskRules", "blockUsers")];
+
 /// Maps of prices: a schema and its field.
 const PRICES: &[(&str, &str)] = &[("ShowPatch", "prices"), ("ShowRequest", "prices")];
 
@@ -87,6 +92,9 @@ pub(super) fn describe(document: &mut OpenApi) {
         }
         for (of, field, pattern) in PATTERNS {
             text_of(property(components, of, field)).pattern = Some((*pattern).to_owned());
+        }
+        for (of, field) in USER_LISTS {
+            text_of(property(components, of, field)).max_length = Some(USER_ID_CHARS_MAX);
         }
         for (of, field) in PRICES {
             prices_of(property(components, of, field)).maximum = Some(Number::UInt(PRICE_MAX));

@@ -17,6 +17,8 @@ use crate::identity::scopes::{Scope, Scopes};
 use crate::identity::{Caller, secrets};
 
 const NAME_CHARS_MAX: usize = 64;
+/// As many as there are.
+const SCOPES_MAX: usize = 4;
 
 /// Makes a key. It is told this once and never again.
 #[utoipa::path(
@@ -31,10 +33,11 @@ pub(super) async fn make(
 ) -> Result<HttpResponse, ApiError> {
     let Body(ApiKeyRequest { name, scopes, expires_at }) = body;
     checks::text(&name, "/name", 1, NAME_CHARS_MAX)?;
-    let scopes: Vec<Scope> = scopes.into_iter().map(scope_of).collect();
-    if scopes.is_empty() {
-        return Err(ApiError::field("/scopes", "it is empty"));
+    if !(1..=SCOPES_MAX).contains(&scopes.len()) {
+        let words = format!("there are not between 1 and {SCOPES_MAX}");
+        return Err(ApiError::field("/scopes", words));
     }
+    let scopes: Vec<Scope> = scopes.into_iter().map(scope_of).collect();
     for scope in &scopes {
         caller.require(*scope)?;
     }

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use usher_engine::room::{PassGoods, PlaceNo, PlaceState, RoomCommand};
 use usher_engine::{Command, MachineId, Subject};
-use usher_shards::view::{PlaceCopy, RoomFace};
+use usher_shards::view::RoomFace;
 use usher_shards::{Answer, Found, RoomView, ShowView};
 use usher_wire::{
     ChallengePurpose, ClaimRequest, JoinQueueRequest, QUEUE_TOKEN_HEADER, Queue, QueueDraw,
@@ -73,7 +73,8 @@ pub(super) async fn join(
     let answer = app.router.execute(MachineId::room(show.key), command).await?;
     let (no, place) = found(&answer)?;
     let token = PlaceToken { show: show.key, place: no, entry, lane: place.lane };
-    let mut told = tell(&app, &show, &room, PlaceCopy::of(&place));
+    // Published before the answer came, so it is there.
+    let mut told = read(&app, &token)?;
     told.token = Some(app.rooms.keys.write_place(&token));
     Ok(HttpResponse::Ok().json(told))
 }
@@ -225,14 +226,10 @@ pub(super) fn token(app: &App, request: &HttpRequest) -> Result<PlaceToken, ApiE
 pub(super) fn read(app: &App, token: &PlaceToken) -> Result<QueuePlace, ApiError> {
     let show = lookup::show_of(app, MachineId::house(token.show))?;
     let room = room(app, token.show)?;
-    let own = room.board.place(token.place).filter(|(entry, _)| *entry == token.entry);
-    let (_, copy) = own.ok_or_else(|| ApiError::new(Code::UnknownPlace))?;
-    Ok(tell(app, &show, &room, copy))
-}
-
-fn tell(app: &App, show: &ShowView, room: &RoomView, copy: PlaceCopy) -> QueuePlace {
+    let standing = room.board.standing(token.place).filter(|(entry, ..)| *entry == token.entry);
+    let (_, copy, figures) = standing.ok_or_else(|| ApiError::new(Code::UnknownPlace))?;
     let flow = app.rooms.flows.get(room.key);
-    describe::place(show, room, copy, flow.as_deref(), lookup::now())
+    Ok(describe::place(&show, &room, copy, &figures, flow.as_deref(), lookup::now()))
 }
 
 /// The lane that somebody wants into. One for members wants a key that may sell.

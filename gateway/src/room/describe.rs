@@ -66,10 +66,10 @@ pub(super) fn place(
     show: &ShowView,
     room: &RoomView,
     copy: PlaceCopy,
+    figures: &RoomFigures,
     flow: Option<&Flow>,
     now: Timestamp,
 ) -> QueuePlace {
-    let figures = room.board.figures();
     let face = room.face();
     let stock = Stock::of(show);
     let ahead = match copy.state {
@@ -79,7 +79,7 @@ pub(super) fn place(
         }
         _ => None,
     };
-    let wait = ahead.and_then(|ahead| estimate(ahead, &figures, &face, flow));
+    let wait = ahead.and_then(|ahead| estimate(ahead, figures, &face, flow));
     let mut place = QueuePlace {
         token: None,
         show_id: show.face().details.public_id.clone(),

@@ -1,19 +1,24 @@
 //! What is published of a waiting room: one word a place, and the figures of the room.
 //!
 //! A poll is arithmetic over this and asks nobody. A place is one word, so it is always whole: what
-//! it is, in which lane, and its turn or its deadline. The figures belong together. Between the two
-//! there is no order, so a position may be told too high for a moment, never too low: turns are
-//! called in order, and the figures say no more than what was called.
+//! it is, in which lane, and its turn or its deadline. The figures belong together.
+//!
+//! A position is a place's turn less the turns that the figures say were called. It may be told too
+//! high for a moment, never too low: places are published before the figures that count them, and
+//! read after them, so a place is never older than what it is counted against.
 
 use usher_engine::room::{
     EndCause, EntryId, LANES_MAX, PLACES_MAX, Place, PlaceNo, PlaceState, Room, Stage, Tally,
 };
 
 use crate::seqlock::{Sequence, Word};
-use crate::sync::OnceLock;
+use crate::sync::{Flaw, OnceLock, is_planted};
 
-/// Places whose room is made at once.
-const CHUNK: usize = 4_096;
+/// Places whose room is made at once. The model checker follows every cell, so it gets few.
+const CHUNK: usize = if cfg!(loom) { 2 } else { 4_096 };
+
+/// How often room is made, at most.
+const CHUNKS: usize = if cfg!(loom) { 1 } else { (PLACES_MAX as usize).div_ceil(CHUNK) };
 
 /// Words of the figures before those of the lanes.
 const OWN_WORDS: usize = 15;
@@ -21,11 +26,17 @@ const OWN_WORDS: usize = 15;
 /// Words of one lane.
 const LANE_WORDS: usize = 4;
 
+/// Lanes whose figures are published.
+const LANES: usize = if cfg!(loom) { 1 } else { LANES_MAX };
+
+/// Words of all figures.
+const WORDS: usize = OWN_WORDS + LANE_WORDS * LANES;
+
 /// All places of one room. One writer, the owner of the room.
 #[derive(Debug)]
 pub struct RoomBoard {
     sequence: Sequence,
-    figures: [Word; OWN_WORDS + LANE_WORDS * LANES_MAX],
+    figures: [Word; WORDS],
     chunks: Box<[OnceLock<Box<[Cell]>>]>,
 }
 
@@ -167,9 +178,9 @@ impl RoomFigures {
         self.lanes.iter().map(LaneFigures::waiting).sum()
     }
 
-    fn to_words(self) -> [u64; OWN_WORDS + LANE_WORDS * LANES_MAX] {
+    fn to_words(self) -> [u64; WORDS] {
         let Tally { called, passes, used, lapsed, missed, left, expelled } = self.tally;
-        let mut words = [0; OWN_WORDS + LANE_WORDS * LANES_MAX];
+        let mut words = [0; WORDS];
         words[..OWN_WORDS].copy_from_slice(&[
             self.version,
             stage_number(self.stage),
@@ -187,7 +198,7 @@ impl RoomFigures {
             expelled,
             0,
         ]);
-        for (at, lane) in self.lanes.iter().enumerate() {
+        for (at, lane) in self.lanes.iter().take(LANES).enumerate() {
             let LaneFigures { next_turn, end_turn, returning, weight } = *lane;
             let from = OWN_WORDS + at * LANE_WORDS;
             words[from..from + LANE_WORDS]
@@ -196,7 +207,7 @@ impl RoomFigures {
         words
     }
 
-    fn from_words(words: &[u64; OWN_WORDS + LANE_WORDS * LANES_MAX]) -> Self {
+    fn from_words(words: &[u64; WORDS]) -> Self {
         let [version, stage, is_paused, places, listed, called_now, passed, rest @ ..] = words;
         let [called, passes, used, lapsed, missed, left, expelled, _, of_lanes @ ..] = rest;
         let mut lanes = [LaneFigures::default(); LANES_MAX];
@@ -235,11 +246,10 @@ impl RoomBoard {
     /// A board without a place.
     #[must_use]
     pub fn new() -> Self {
-        let chunks = (0..(PLACES_MAX as usize).div_ceil(CHUNK)).map(|_| OnceLock::default());
         Self {
             sequence: Sequence::default(),
             figures: std::array::from_fn(|_| Word::default()),
-            chunks: chunks.collect(),
+            chunks: (0..CHUNKS).map(|_| OnceLock::default()).collect(),
         }
     }
 
@@ -259,11 +269,33 @@ impl RoomBoard {
         Some((EntryId((u128::from(high) << 64) | u128::from(low)), place))
     }
 
+    /// One place with whose it is, and figures that are not newer than it: what its position is
+    /// made of. `None` where nobody has it.
+    #[must_use]
+    pub fn standing(&self, no: PlaceNo) -> Option<(EntryId, PlaceCopy, RoomFigures)> {
+        if is_planted(Flaw::PlaceReadFirst) {
+            let (entry, place) = self.place(no)?;
+            return Some((entry, place, self.figures()));
+        }
+        let figures = self.figures();
+        let (entry, place) = self.place(no)?;
+        Some((entry, place, figures))
+    }
+
     /// Publishes how places stand, then the figures. Only for the owner of the room.
     pub fn publish(&self, places: &[(PlaceNo, Place)], figures: &RoomFigures) {
+        if is_planted(Flaw::FiguresPublishedFirst) {
+            self.publish_figures(figures);
+        }
         for (no, place) in places {
             self.publish_place(*no, place);
         }
+        if !is_planted(Flaw::FiguresPublishedFirst) {
+            self.publish_figures(figures);
+        }
+    }
+
+    fn publish_figures(&self, figures: &RoomFigures) {
         let words = figures.to_words();
         self.sequence.write(|| {
             for (cell, value) in self.figures.iter().zip(words) {

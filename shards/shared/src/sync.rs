@@ -34,6 +34,10 @@ pub enum Flaw {
     SleepsDeaf,
     /// A waker that is not connected yet is left for good.
     ConnectsInSilence,
+    /// A place is read before the figures that it is counted against.
+    PlaceReadFirst,
+    /// Figures are published before the places that they count.
+    FiguresPublishedFirst,
 }
 
 /// Whether a flaw is planted: never, except in a model.

@@ -13,8 +13,10 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::sync::{Mutex, mpsc};
 use loom::thread;
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
+use usher_engine::room::{EntryId, Place, PlaceNo, PlaceState};
 use usher_engine::seats::{SeatCounts, SeatStatus};
 use usher_shared::pool::{SegmentBoard, SegmentFigures, obtainable};
+use usher_shared::room::{LaneFigures, PlaceWord, RoomBoard, RoomFigures};
 use usher_shared::seats::SeatBoard;
 use usher_shared::sync::{Flaw, with_flaw};
 use usher_shared::{DurableMark, Waker};
@@ -329,6 +331,84 @@ fn a_loan_slips_through_one_reading() {
 #[should_panic(expected = "slipped through")]
 fn a_loan_slips_through_readings_without_order() {
     explore("pool, asked carelessly", 3, || a_ticket_on_its_way_is_seen(Asker::Unordered));
+}
+
+// ---- A waiting room, in which somebody misses a call while they ask where they stand.
+
+const ENTRY: EntryId = EntryId((7 << 64) | 9);
+
+/// The one place there is and the figures with it: three people are before it; then it was called,
+/// missed its call, and four people are before it.
+fn standing_at(version: u64) -> (Place, RoomFigures) {
+    let (turn, state, next_turn) =
+        [(3, PlaceState::Waiting, 0), (9, PlaceState::Returning, 5)][version as usize];
+    let mut figures = RoomFigures { version, places: 1, ..RoomFigures::default() };
+    figures.lanes[0] = LaneFigures { next_turn, end_turn: 10, returning: 0, weight: 1 };
+    (Place { entry: ENTRY, lane: 0, misses: version as u8, turn, state }, figures)
+}
+
+fn positions_are_upper_bounds() {
+    let publish = |board: &RoomBoard, version| {
+        let (place, figures) = standing_at(version);
+        board.publish(&[(PlaceNo(0), place)], &figures);
+    };
+    let board = Arc::new(RoomBoard::new());
+    publish(&board, 0);
+    let asked = board.clone();
+    let asker = thread::spawn(move || {
+        let (_, place, figures) = asked.standing(PlaceNo(0)).expect("it is there");
+        let (PlaceWord::Waiting { turn } | PlaceWord::Returning { turn }) = place.state else {
+            panic!("it is in the queue all the time")
+        };
+        assert!(figures.ahead(place.lane, turn) >= 3, "told too low");
+    });
+    publish(&board, 1);
+    asker.join().expect("no panic");
+    assert_eq!(board.figures(), standing_at(1).1, "lost");
+}
+
+#[test]
+fn a_position_is_never_told_too_low() {
+    explore("room, position", 2, positions_are_upper_bounds);
+}
+
+#[test]
+#[should_panic(expected = "told too low")]
+fn a_position_is_too_low_if_the_place_is_read_first() {
+    let model = || explore("room, position", 2, positions_are_upper_bounds);
+    with_flaw(Flaw::PlaceReadFirst, model);
+}
+
+#[test]
+#[should_panic(expected = "told too low")]
+fn a_position_is_too_low_if_figures_are_published_first() {
+    let model = || explore("room, position", 2, positions_are_upper_bounds);
+    with_flaw(Flaw::FiguresPublishedFirst, model);
+}
+
+/// Somebody joins while a place is looked up: who finds it finds whose it is.
+fn a_place_has_its_owner() {
+    let board = Arc::new(RoomBoard::new());
+    let (place, figures) = standing_at(0);
+    board.publish(&[(PlaceNo(1), place)], &figures);
+    let written = board.clone();
+    let writer = thread::spawn(move || written.publish(&[(PlaceNo(0), place)], &figures));
+    if let Some((entry, place)) = board.place(PlaceNo(0)) {
+        assert_eq!(entry, ENTRY, "somebody else's");
+        assert_eq!(place.state, PlaceWord::Waiting { turn: 3 }, "torn");
+    }
+    writer.join().expect("no panic");
+}
+
+#[test]
+fn who_finds_a_place_finds_whose_it_is() {
+    explore("room, joining", 3, a_place_has_its_owner);
+}
+
+#[test]
+#[should_panic(expected = "somebody else's")]
+fn a_place_read_without_order_is_somebody_elses() {
+    with_flaw(Flaw::CellsUnordered, || explore("room, joining", 3, a_place_has_its_owner));
 }
 
 // ---- Waking.

@@ -8,6 +8,7 @@ use super::{
 use crate::decision::{Decision, Subject};
 use crate::event::{Event, Events};
 use crate::id::AccountNo;
+use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -131,7 +132,8 @@ impl Accounts {
         version: u32,
         decide: impl FnOnce(&Account) -> Decision,
     ) -> Decision {
-        self.with(account, |known| match known.password_version == version {
+        let is_unchecked = planted("old-password-logs-in");
+        self.with(account, |known| match known.password_version == version || is_unchecked {
             true => decide(known),
             false => Decision::refuse(Refusal::PasswordChanged),
         })
@@ -159,7 +161,7 @@ fn set_password(
 ) -> Decision {
     let mut events = vec![AccountsEvent::PasswordSet { account, password: password.into() }];
     let sessions: Vec<_> = known.sessions.keys().copied().filter(|no| keep != Some(*no)).collect();
-    if !sessions.is_empty() {
+    if !sessions.is_empty() && !planted("password-change-keeps-sessions") {
         let cause = SessionEnd::PasswordSet;
         events.push(AccountsEvent::SessionsEnded { account, sessions, cause });
     }

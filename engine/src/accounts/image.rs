@@ -3,6 +3,7 @@
 use super::{Account, Accounts, ApiKey, ApiKeyNo};
 use crate::id::{AccountNo, MachineId};
 use crate::inventory::image::ImageError;
+use crate::planted::planted;
 use crate::time::Timestamp;
 
 /// Everything about a bucket of accounts.
@@ -61,6 +62,10 @@ impl Accounts {
                     "a key that was never made, or two of one number",
                 ));
             }
+        }
+        if planted("snapshot-forgets-next-key") {
+            let last = restored.keys.last_key_value().map_or(0, |(no, _)| no.0);
+            restored.next_key = ApiKeyNo(last + 1);
         }
         Ok(restored)
     }

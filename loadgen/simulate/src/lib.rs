@@ -23,8 +23,10 @@
 //! | buyers | `people.rs` |
 //! | money: late, twice, wrong, for another show or for none | `people/providers.rs` |
 //! | people in a waiting room, in runs of their own | `rooms.rs` |
+//! | people with accounts, and keys of integrators, in runs of their own | `accounts.rs` |
 //! | pauses, prices, limits, stock, the counter, a show that is off | `people/organisers.rs` |
 
+mod accounts;
 mod auditor;
 mod eyes;
 mod history;
@@ -36,6 +38,7 @@ mod summary;
 mod trouble;
 mod world;
 
+pub use accounts::{AccountsSummary, simulate_accounts};
 pub use rooms::{RoomsSummary, simulate_rooms};
 pub use run::{Config, simulate, simulate_without};
 pub use summary::{Failure, Summary};

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use usher_engine::inventory::Goods;
 use usher_engine::plan::{PlanId, SeatPlan};
-use usher_engine::{Inventory, MachineId, PartitionId, ShowKey, Timestamp};
+use usher_engine::{Inventory, Machine, MachineId, PartitionId, ShowKey, Timestamp};
 use usher_persistence::codec::PlanSource;
 use usher_persistence::{
     Fault, Journal, MemoryDisk, MemoryJournal, MemorySnapshots, Pending, Snapshots,
@@ -90,14 +90,26 @@ pub(crate) struct World {
     journal: MemoryJournal,
     snapshots: MemorySnapshots,
     plans: Plans,
+    /// Those that matter here, and are owned by somebody.
+    partitions: Vec<PartitionId>,
     starts: u64,
     /// Records that became durable.
     flushed: u64,
 }
 
 impl World {
-    /// A server on an empty disk.
+    /// A server on an empty disk, for a sale.
     pub(crate) fn new(shards: usize, plans: Plans, now: u64) -> Self {
+        Self::with_partitions(shards, plans, now, partitions())
+    }
+
+    /// A server on an empty disk that has these partitions.
+    pub(crate) fn with_partitions(
+        shards: usize,
+        plans: Plans,
+        now: u64,
+        partitions: Vec<PartitionId>,
+    ) -> Self {
         let disk = MemoryDisk::new();
         let journal = disk.open().expect("an empty disk").0;
         let (around, refunds) = surroundings(shards);
@@ -118,6 +130,7 @@ impl World {
             journal,
             snapshots: MemorySnapshots::new(),
             plans,
+            partitions,
             starts: 0,
             flushed: 0,
         };
@@ -273,7 +286,7 @@ impl World {
                 core
             })
             .collect();
-        for partition in partitions() {
+        for partition in self.partitions.clone() {
             let owned = state.partitions.remove(&partition);
             let owner = self.around.routes.owner(partition);
             self.cores[owner].own(owned.unwrap_or_else(|| Partition::new(partition)));
@@ -298,10 +311,19 @@ impl World {
     /// Every inventory of the show that exists, or `None` while one is between two shards or
     /// comes back.
     pub(crate) fn inventories(&self) -> Option<Vec<&Inventory>> {
-        // A shard that is down has nothing to show either.
-        let is_away = self.network.carries_a_partition() || self.cores.iter().any(Core::is_down);
         let all = || slots().filter_map(|slot| self.inventory(inventory_id(slot)));
-        (!is_away).then(|| all().collect())
+        (!self.is_something_away()).then(|| all().collect())
+    }
+
+    /// Whether a machine is between two shards, or belongs to one that is down and so has nothing
+    /// to show either.
+    pub(crate) fn is_something_away(&self) -> bool {
+        self.network.carries_a_partition() || self.cores.iter().any(Core::is_down)
+    }
+
+    /// A machine of any kind as its owner has it, durable or not.
+    pub(crate) fn machine(&self, id: MachineId) -> Option<&Machine> {
+        self.cores.iter().find_map(|core| core.machine(id))
     }
 
     /// The version of the seat map that readers see.

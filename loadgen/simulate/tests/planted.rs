@@ -19,7 +19,7 @@ use usher_simulate::Trouble::{
     self, Compaction, Crash, DamagedSnapshot, FailedFlush, FullDisk, Loan, Move, Network, Panic,
     Pause, Repeat,
 };
-use usher_simulate::{Config, Failure, simulate_rooms, simulate_without};
+use usher_simulate::{Config, Failure, simulate_accounts, simulate_rooms, simulate_without};
 
 /// Steps of each run.
 const STEPS: u64 = 3_000;
@@ -33,6 +33,19 @@ const FOUND_ELSEWHERE: [&str; 2] = ["dirty-refusal", "stale-read"];
 const FOUND_IN_ROOMS: [&str; 3] =
     ["pass-used-twice", "room-shown-before-durable", "snapshot-forgets-used-passes"];
 const ROOM_SEEDS: u64 = 400;
+
+/// Bugs that show only where people have accounts, with what is wrong then and the seeds within
+/// which the runs of accounts find it.
+const FOUND_IN_ACCOUNTS: [(&str, &str, u64); 8] = [
+    ("old-password-logs-in", "a password that was changed meanwhile still logs in", 10),
+    ("token-repeats-for-ever", "the last refresh token that was replaced stays good", 10),
+    ("reused-token-keeps-session", "a reused token is refused, and its session goes on", 10),
+    ("password-change-keeps-sessions", "who knew the old password stays logged in", 10),
+    ("reset-good-twice", "what reset a password resets it again", 10),
+    ("revoked-key-stays-published", "a revoked key works until the next is made", 10),
+    ("keys-published-before-durable", "a key works that a crash may take back", 10),
+    ("snapshot-forgets-next-key", "the number of a revoked key is given to another", 10),
+];
 
 /// What has a shard come back from the journal.
 const RESTART: &[Trouble] = &[Crash, Panic];
@@ -283,13 +296,30 @@ fn each_bug_of_a_waiting_room_is_found() {
 }
 
 #[test]
+fn each_bug_of_accounts_is_found() {
+    let run = |seed| simulate_accounts(&Config { seed, steps: STEPS }).err();
+    for (name, breaks, seeds) in FOUND_IN_ACCOUNTS {
+        let failure = with(name, || (1..=seeds).find_map(run));
+        let failure = failure.unwrap_or_else(|| panic!("{name} is not found: {breaks}"));
+        println!("{name:<35} {}", at_a_glance(&failure));
+    }
+    let most = FOUND_IN_ACCOUNTS.iter().map(|(_, _, seeds)| *seeds).max().expect("some");
+    if let Some(failure) = (1..=most).find_map(run) {
+        panic!("{failure}");
+    }
+}
+
+#[test]
 fn the_catalogue_is_what_is_planted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut planted = BTreeSet::new();
     for of in ["engine", "persistence", "shards", "gateway"] {
         planted_below(&root.join(of).join("src"), &mut planted);
     }
-    let elsewhere = |name: &str| FOUND_ELSEWHERE.contains(&name) || FOUND_IN_ROOMS.contains(&name);
+    let elsewhere = |name: &str| {
+        let in_accounts = FOUND_IN_ACCOUNTS.iter().any(|(listed, ..)| *listed == name);
+        FOUND_ELSEWHERE.contains(&name) || FOUND_IN_ROOMS.contains(&name) || in_accounts
+    };
     planted.retain(|name| !elsewhere(name));
     let listed: BTreeSet<String> = CATALOGUE.iter().map(|bug| bug.name.to_owned()).collect();
     assert_eq!(listed, planted);

@@ -81,6 +81,14 @@ impl Core {
             MachineKind::Accounts if id == MachineId::API_KEYS => {
                 let machine = self.machine(id).and_then(Machine::as_accounts);
                 let keys = machine.map(|accounts| Arc::new(ApiKeys::of(accounts)));
+                let shown = || self.around.directory.api_keys().all().len();
+                let is_fewer = |keys: &Arc<ApiKeys>| keys.all().len() < shown();
+                if planted("revoked-key-stays-published") && keys.as_ref().is_some_and(is_fewer) {
+                    return;
+                }
+                if planted("keys-published-before-durable") {
+                    return keys.into_iter().for_each(|k| self.around.directory.set_api_keys(k));
+                }
                 self.turn_releases.extend(keys.map(Release::ApiKeys));
             }
             MachineKind::Room => self.publish_room(id),

@@ -65,6 +65,7 @@ pub fn new_show(plan: Arc<SeatPlan>, stock: u32, segments: u16) -> NewShow {
         category: String::new(),
         performers: Vec::new(),
         starts_at: Timestamp(u64::MAX),
+        document_verifier: String::new(),
     };
     let terms = Terms {
         stage: Stage::Draft,
@@ -75,6 +76,7 @@ pub fn new_show(plan: Arc<SeatPlan>, stock: u32, segments: u16) -> NewShow {
         sale_ends_at: Timestamp(u64::MAX),
         currency: Currency::new("TWD").expect("a code"),
         units_per_buyer_max: 8,
+        units_per_document_max: 0,
         hold_ms: 300_000,
         prices: vec![Cents(100_000)],
     };

@@ -1,7 +1,7 @@
 //! Everything that can be asked of a machine. Exhaustive: there is no other way to change one.
 
 use crate::accounts::AccountsCommand;
-use crate::id::{BuyerId, HoldNo, PaymentRef, PlaceNo, TicketNonce};
+use crate::id::{BuyerId, DocumentHash, HoldNo, PaymentRef, PlaceNo, TicketNonce};
 use crate::limits::UNITS_PER_HOLD_MAX;
 use crate::plan::{CategoryIx, SeatIx, SectionIx};
 use crate::room::{PassNo, RoomCommand};
@@ -190,6 +190,8 @@ pub struct OrderRequest {
     pub pay_ms: u64,
     /// Sealed contact data; the engine never looks inside.
     pub contact: Box<[u8]>,
+    /// Where the show wants documents: one for each unit, in the order of the claim.
+    pub documents: Vec<DocumentHash>,
     /// Makes a repeat harmless.
     pub key: Option<KeyUse>,
 }
@@ -242,6 +244,8 @@ pub struct CounterSale {
     pub wish: Wish,
     /// Sealed contact data.
     pub contact: Box<[u8]>,
+    /// As those of an order: the limit per document applies at the counter as well.
+    pub documents: Vec<DocumentHash>,
     /// Random parts for the tickets.
     pub nonces: TicketNonces,
     /// Makes a repeat harmless.

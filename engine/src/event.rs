@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::accounts::AccountsEvent;
 use crate::command::{KeyUse, PassUse};
-use crate::id::{BuyerId, HoldNo, PaymentRef, TicketNonce};
+use crate::id::{BuyerId, DocumentHash, HoldNo, PaymentRef, TicketNonce};
 use crate::inventory::{Claim, RefundCause};
 use crate::money::Cents;
 use crate::plan::SeatPlan;
@@ -215,6 +215,13 @@ pub enum Event {
     },
     /// The pass that the hold of the same record was made with.
     PassUsed(PassUse),
+    /// What the order of the same record names, where the show wants documents.
+    DocumentsGiven {
+        /// The order.
+        order: HoldNo,
+        /// One for each unit, in the order of the claim.
+        documents: Vec<DocumentHash>,
+    },
     /// Something happened in a waiting room.
     Room(RoomEvent),
     /// Something happened to an account.

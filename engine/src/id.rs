@@ -141,6 +141,11 @@ pub struct AccountNo(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuyerId(pub u128);
 
+/// A document, such as a passport, within one show: 128 bits of a keyed hash of its number, so that
+/// the number itself never reaches the journal and no two shows can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentHash(pub u128);
+
 /// The random part of a ticket code: 80 bits, handed in by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketNonce(pub [u8; 10]);

@@ -3,7 +3,7 @@
 //! Where several reasons apply, the first in this order of checks is given: show and subject known,
 //! idempotency key, form of the request, state of the sale, state of the subject, limits, stock.
 
-use crate::inventory::{HoldStatus, OrderStatus};
+use crate::inventory::{DocumentRefusal, HoldStatus, OrderStatus};
 use crate::plan::SeatIx;
 use crate::room::RoomRefusal;
 use crate::seats::SeatStatus;
@@ -152,6 +152,9 @@ pub enum Refusal {
     /// A waiting room, or an inventory that wants its passes, says no.
     #[error(transparent)]
     Room(#[from] RoomRefusal),
+    /// The people whom an order names do not do.
+    #[error(transparent)]
+    Documents(#[from] DocumentRefusal),
 }
 
 impl Refusal {
@@ -199,6 +202,7 @@ impl Refusal {
             Self::UnknownApiKey => 37,
             Self::TooManyApiKeys => 38,
             Self::Room(refusal) => refusal.number(),
+            Self::Documents(refusal) => refusal.number(),
         }
     }
 }

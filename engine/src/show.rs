@@ -25,6 +25,8 @@ pub struct ShowDetails {
     pub performers: Vec<String>,
     /// When the curtain rises.
     pub starts_at: Timestamp,
+    /// By which form the numbers of documents are checked; empty where nobody is asked for one.
+    pub document_verifier: String,
 }
 
 /// How far the sale of a show has come.
@@ -84,6 +86,8 @@ pub struct Terms {
     pub currency: Currency,
     /// Seats (or tickets of one pool) that one buyer may hold and own together.
     pub units_per_buyer_max: u32,
+    /// Seats (or tickets of one pool) that one document may have; 0 where nobody is asked for one.
+    pub units_per_document_max: u32,
     /// How long a hold lives unless its buyer asks for less, in milliseconds.
     pub hold_ms: u64,
     /// Price by category index of the plan; for a stock segment, its single price.
@@ -161,6 +165,8 @@ pub struct ShowChange {
     pub prices: Option<Vec<Cents>>,
     /// New limit per buyer; what a buyer already has stays.
     pub units_per_buyer_max: Option<u32>,
+    /// New limit per document, 0 for none; fixed once anything was put on sale.
+    pub units_per_document_max: Option<u32>,
     /// New lifetime of future holds, in milliseconds.
     pub hold_ms: Option<u64>,
     /// Changes to pools, by index.

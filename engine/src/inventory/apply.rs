@@ -116,6 +116,9 @@ impl Inventory {
             }
             Event::Withdrawn { quantity } => self.segment_mut().withdraw(*quantity),
             Event::PassUsed(used) => self.apply_pass_used(*used, at),
+            Event::DocumentsGiven { order, documents } => {
+                self.documents.get_or_insert_default().give(*order, documents);
+            }
             Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
         }
     }
@@ -257,6 +260,9 @@ impl Inventory {
         let buyer = self.buyers.get_mut(&hold.buyer).expect("events name buyers that exist");
         buyer.units -= hold.claim.units();
         buyer.holds -= 1;
+        if let Some(documents) = &mut self.documents {
+            documents.give_back(no);
+        }
         if hold.order.is_none() {
             buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
             self.ended.push_back((at, no));
@@ -433,6 +439,8 @@ pub(super) fn change_terms(terms: &mut Terms, change: &ShowChange) {
     terms.sale_starts_at = change.sale_starts_at.unwrap_or(terms.sale_starts_at);
     terms.sale_ends_at = change.sale_ends_at.unwrap_or(terms.sale_ends_at);
     terms.units_per_buyer_max = change.units_per_buyer_max.unwrap_or(terms.units_per_buyer_max);
+    terms.units_per_document_max =
+        change.units_per_document_max.unwrap_or(terms.units_per_document_max);
     terms.hold_ms = change.hold_ms.unwrap_or(terms.hold_ms);
     if let Some(prices) = &change.prices {
         terms.prices.clone_from(prices);

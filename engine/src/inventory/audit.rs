@@ -92,6 +92,7 @@ impl Inventory {
         audit.double_sold =
             owners.iter().filter(|(_, count)| **count > 1).map(|(seat, _)| *seat).collect();
         self.audit_goods(&mut audit, owners.len() as u64);
+        self.audit_documents(&mut audit.faults);
         audit
     }
 

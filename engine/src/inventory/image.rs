@@ -3,7 +3,7 @@
 //! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
 
 use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
-use crate::id::{BuyerId, HoldNo, MachineId};
+use crate::id::{BuyerId, DocumentHash, HoldNo, MachineId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::planted::planted;
 use crate::room::PassNo;
@@ -40,6 +40,8 @@ pub struct Image {
     pub strays: Vec<Payment>,
     /// Passes that were used and have not run out yet, by their end.
     pub used_passes: Vec<(Timestamp, PassNo)>,
+    /// What orders named, by number. The units of each document are derived from the orders.
+    pub documents: Vec<(HoldNo, Vec<DocumentHash>)>,
 }
 
 /// Goods without what holds say about them.
@@ -79,6 +81,9 @@ pub enum ImageError {
     /// A number that was never given out.
     #[error("hold {} has a number that was never given out", .0.0)]
     UnknownNumber(HoldNo),
+    /// Documents of what is no order, or not one for each of its units.
+    #[error("the documents of order {} are not those of its units", .0.0)]
+    BadDocuments(HoldNo),
     /// Of a waiting room.
     #[error("in the waiting room {0}")]
     BadRoom(&'static str),
@@ -114,6 +119,7 @@ impl Inventory {
             ended: self.ended.iter().copied().collect(),
             strays: self.strays.clone(),
             used_passes: self.used_passes.iter().copied().collect(),
+            documents: self.documents_image(),
         }
     }
 
@@ -157,6 +163,11 @@ impl Inventory {
         }
         for (no, hold) in image.holds {
             inventory.restore_hold(no, hold)?;
+        }
+        for (order, named) in &image.documents {
+            if !inventory.restore_documents(*order, named) {
+                return Err(ImageError::BadDocuments(*order));
+            }
         }
         inventory.holds.shrink_to_fit();
         if let Goods::Stock(segment) = &inventory.goods {

@@ -10,6 +10,7 @@
 //! | `order.rs` | orders, counter sales, cancelling, taking back |
 //! | `pay.rs` | payments on time, late, wrong, twice |
 //! | `checkin.rs` | letting people in |
+//! | `documents.rs` | how many units a document may have |
 //! | `lend.rs` | stock that moves between segments |
 //! | `apply.rs`, `apply/` | (nothing: they carry out what was decided) |
 //!
@@ -20,6 +21,7 @@ mod apply;
 pub mod audit;
 mod buyer;
 mod checkin;
+mod documents;
 mod hold;
 mod holds;
 pub mod image;
@@ -48,10 +50,12 @@ use crate::show::{ShowRecord, Terms};
 use crate::stock::Segment;
 use crate::time::Timestamp;
 
+use documents::Documents;
 use holds::Holds;
 
 pub use audit::Audit;
 pub use buyer::{Buyer, KeyEntry, Keys};
+pub use documents::DocumentRefusal;
 pub use records::{
     Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, Payments, RefundCause,
     Scan, Seats, Ticket, Tickets,
@@ -94,6 +98,8 @@ pub struct Inventory {
     strays: Vec<Payment>,
     /// Passes that were used and have not run out yet, by their end.
     used_passes: BTreeSet<(Timestamp, PassNo)>,
+    /// What orders named; only where the show wants documents.
+    documents: Option<Box<Documents>>,
     /// Units held, as counted from holds; the goods count on their own and both must agree.
     units_held: u32,
     /// Units sold, as counted from orders.
@@ -119,6 +125,7 @@ impl Inventory {
             ended: VecDeque::new(),
             strays: Vec::new(),
             used_passes: BTreeSet::new(),
+            documents: None,
             units_held: 0,
             units_sold: 0,
             changes: Vec::new(),
@@ -149,7 +156,7 @@ impl Inventory {
         match command {
             Command::Hold(request) => self.place_hold(request, terms, now),
             Command::Release { hold } => self.release(*hold, now),
-            Command::Order(request) => self.place_order(request, now),
+            Command::Order(request) => self.place_order(request, terms, now),
             Command::StartPayment(start) => self.start_payment(start, now),
             Command::Cancel { order } => self.cancel(*order, now),
             Command::CheckIn(check_in) => self.check_in(check_in, now),

@@ -5,13 +5,18 @@ use super::{Goods, HoldStatus, Inventory, OrderStatus, PaymentStatus};
 use crate::command::{CounterSale, OrderRequest};
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
-use crate::id::HoldNo;
+use crate::id::{DocumentHash, HoldNo};
 use crate::refusal::Refusal;
 use crate::show::Terms;
 use crate::time::Timestamp;
 
 impl Inventory {
-    pub(super) fn place_order(&self, request: &OrderRequest, now: Timestamp) -> Decision {
+    pub(super) fn place_order(
+        &self,
+        request: &OrderRequest,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Decision {
         let no = request.hold;
         let Some(hold) = self.holds.get(no) else {
             return Decision::refuse(self.missing_hold(no));
@@ -26,19 +31,31 @@ impl Inventory {
         if hold.buyer != request.buyer {
             return Decision::refuse(Refusal::NotYours);
         }
+        let units = hold.claim.units();
+        if let Err(refusal) = Self::check_documents(&request.documents, units, terms) {
+            return Decision::refuse(refusal);
+        }
         match hold.status {
             HoldStatus::Active if self.is_overdue(no, now) => {
                 self.refuse_expired(no, Refusal::HoldExpired)
             }
-            HoldStatus::Active => Decision::done(
-                Event::Ordered {
+            HoldStatus::Active => {
+                let ordered = Event::Ordered {
                     order: no,
                     pay_by: now.plus_ms(request.pay_ms).max(hold.ends_at),
                     contact: request.contact.clone(),
                     key: request.key,
-                },
-                Subject::Order(no),
-            ),
+                };
+                match self.room_for_documents(&request.documents, terms, now) {
+                    Ok(in_the_way) => {
+                        let mut events = expiry_first(in_the_way);
+                        events.push(ordered);
+                        events.extend(documents_given(no, &request.documents));
+                        Decision::all(events, Subject::Order(no))
+                    }
+                    Err(refusal) => Decision::refuse(refusal),
+                }
+            }
             HoldStatus::Expired => Decision::refuse(Refusal::HoldExpired),
             HoldStatus::Confirmed | HoldStatus::Released => {
                 Decision::refuse(Refusal::HoldNotActive(hold.status))
@@ -79,12 +96,23 @@ impl Inventory {
             Ok(None) => {}
             Err(refusal) => return Decision::refuse(refusal),
         }
-        let choice = self.check_form(&sale.wish).and_then(|()| self.choose(&sale.wish, now));
-        let (claim, overdue) = match choice {
-            Ok(Choice::Found { claim, overdue }) => (claim, overdue),
-            Ok(Choice::Short(short)) => return parked(short, wish_units(&sale.wish)),
+        let units = wish_units(&sale.wish);
+        let form = self
+            .check_form(&sale.wish)
+            .and_then(|()| Self::check_documents(&sale.documents, units, terms));
+        let room = form.and_then(|()| self.room_for_documents(&sale.documents, terms, now));
+        let in_the_way = match room {
+            Ok(in_the_way) => in_the_way,
             Err(refusal) => return Decision::refuse(refusal),
         };
+        let (claim, mut overdue) = match self.choose(&sale.wish, now) {
+            Ok(Choice::Found { claim, overdue }) => (claim, overdue),
+            Ok(Choice::Short(short)) => return parked(short, units),
+            Err(refusal) => return Decision::refuse(refusal),
+        };
+        overdue.extend(in_the_way);
+        overdue.sort_unstable();
+        overdue.dedup();
         let order = self.next_hold;
         let total = self.price(&claim, terms);
         let nonces = sale.nonces.0[..claim.units() as usize].to_vec();
@@ -93,8 +121,9 @@ impl Inventory {
         events.extend([
             Event::Held { hold: order, buyer, claim, total, ends_at: now, key: None },
             Event::Ordered { order, pay_by: now, contact, key },
-            Event::Paid { order, reference: None, amount: total, nonces },
         ]);
+        events.extend(documents_given(order, &sale.documents));
+        events.push(Event::Paid { order, reference: None, amount: total, nonces });
         Decision::all(events, Subject::Order(order))
     }
 
@@ -139,4 +168,10 @@ impl Inventory {
         }
         Decision::done(Event::Withdrawn { quantity }, Subject::Show)
     }
+}
+
+/// What an order names, where it names anybody.
+fn documents_given(order: HoldNo, documents: &[DocumentHash]) -> Option<Event> {
+    let given = || Event::DocumentsGiven { order, documents: documents.to_vec() };
+    (!documents.is_empty()).then(given)
 }

@@ -184,7 +184,19 @@ fn check_new_show(show: &NewShow) -> Result<(), &'static str> {
     }
     check_prices(&show.terms.prices)?;
     check_pools(&show.pools)?;
+    check_documents(&show.terms, show.pools.iter().map(|pool| pool.segments))?;
     check_terms(&show.terms)
+}
+
+/// Documents are counted by their owner, so each pool of such a show has only one.
+fn check_documents(
+    terms: &Terms,
+    mut segments: impl Iterator<Item = u16>,
+) -> Result<(), &'static str> {
+    if terms.units_per_document_max > 0 && segments.any(|segments| segments > 1) {
+        return Err("with the real-name rule, a stock pool has one segment");
+    }
+    Ok(())
 }
 
 fn check_pools(pools: &[NewPool]) -> Result<(), &'static str> {
@@ -247,5 +259,11 @@ fn check_change(change: &ShowChange, terms: &Terms, show: &ShowRecord) -> Result
     }
     let mut changed = terms.clone();
     super::apply::change_terms(&mut changed, change);
+    // Whoever bought before would have been asked for nothing, or for something else.
+    let is_on_sale = terms.stage != Stage::Draft || show.batched;
+    if changed.units_per_document_max != terms.units_per_document_max && is_on_sale {
+        return Err("the real-name rule is fixed once anything was put on sale");
+    }
+    check_documents(&changed, show.pools.iter().map(|pool| pool.segments))?;
     check_terms(&changed)
 }

@@ -3,6 +3,7 @@
 //! Whatever an authentic message says, it is recorded, and no money stays without tickets: it pays
 //! the order, or it is due back. SUCCESS is final, FAILED is not.
 
+use super::hold::expiry_first;
 use super::{
     Claim, Goods, Hold, Inventory, Order, OrderStatus, Payment, PaymentStatus, RefundCause,
 };
@@ -124,8 +125,8 @@ impl Inventory {
         }
         match order.status {
             OrderStatus::PendingPay | OrderStatus::Paying | OrderStatus::Expired => {
-                match self.units_for(hold, now) {
-                    Units::There => self.pay(message, hold),
+                match self.units_for(message.order, hold, now) {
+                    Units::There => self.pay(message, hold, now),
                     Units::Short(short) if !message.stock_settled => {
                         super::hold::parked(short, hold.claim.units())
                     }
@@ -143,9 +144,15 @@ impl Inventory {
 
     /// Late money takes the same seats again, or as many standing tickets: all or nothing, whatever
     /// limit or pause says.
-    fn units_for(&self, hold: &Hold, now: Timestamp) -> Units {
+    ///
+    /// Not whatever the limit per document says: that somebody has two admissions to one show is
+    /// what the rule is there to rule out.
+    fn units_for(&self, no: HoldNo, hold: &Hold, now: Timestamp) -> Units {
         if hold.keeps_units() {
             return Units::There;
+        }
+        if self.room_for_late(no, now).is_err() {
+            return Units::Gone;
         }
         match (&hold.claim, &self.goods) {
             (Claim::Seats(seats), Goods::Seats(map)) => {
@@ -165,19 +172,12 @@ impl Inventory {
         }
     }
 
-    fn pay(&self, message: &PaymentMessage, hold: &Hold) -> Decision {
-        let mut events = Events::new();
-        if let (false, Claim::Seats(seats), Goods::Seats(map)) =
-            (hold.keeps_units(), &hold.claim, &self.goods)
-        {
-            let mut owners: Vec<_> =
-                seats.iter().filter_map(|&seat| map.owner(seat)).map(HoldNo).collect();
-            owners.sort_unstable();
-            owners.dedup();
-            if !owners.is_empty() {
-                events.push(Event::Expired { holds: owners });
-            }
-        }
+    fn pay(&self, message: &PaymentMessage, hold: &Hold, now: Timestamp) -> Decision {
+        let mut events = if hold.keeps_units() {
+            Events::new()
+        } else {
+            expiry_first(self.in_the_way(message.order, hold, now))
+        };
         events.push(Event::Paid {
             order: message.order,
             reference: Some(message.reference.clone()),
@@ -185,6 +185,17 @@ impl Inventory {
             nonces: message.nonces.0[..hold.claim.units() as usize].to_vec(),
         });
         Decision::all(events, Subject::Order(message.order))
+    }
+
+    /// Holds and orders past their end that have what late money takes again.
+    fn in_the_way(&self, no: HoldNo, hold: &Hold, now: Timestamp) -> Vec<HoldNo> {
+        let mut owners = self.room_for_late(no, now).unwrap_or_default();
+        if let (Claim::Seats(seats), Goods::Seats(map)) = (&hold.claim, &self.goods) {
+            owners.extend(seats.iter().filter_map(|&seat| map.owner(seat)).map(HoldNo));
+        }
+        owners.sort_unstable();
+        owners.dedup();
+        owners
     }
 
     /// Money for an order that is not ours: kept in the books, and due back.

@@ -147,6 +147,7 @@ fn the_subject_is_part_of_the_request() {
             buyer: buyer("ben"),
             pay_ms: 1,
             contact: Box::default(),
+            documents: Vec::new(),
             key: Some(KeyUse { key: 2, digest: 2 }),
         })
     };

@@ -10,6 +10,7 @@
 mod accounts;
 mod checkin;
 mod common;
+mod documents;
 mod expiry;
 mod holds;
 mod idempotency;

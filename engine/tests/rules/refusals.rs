@@ -1,6 +1,6 @@
 //! Refusals: their numbers are for ever, and where several apply the order is a promise.
 
-use usher_engine::inventory::{HoldStatus, OrderStatus};
+use usher_engine::inventory::{DocumentRefusal, HoldStatus, OrderStatus};
 use usher_engine::plan::SeatIx;
 use usher_engine::room::{EndCause, RoomRefusal, Stage};
 use usher_engine::show::NotOpen;
@@ -53,6 +53,18 @@ fn the_numbers_of_refusals_are_stable() {
     for (place, (number, refusal)) in (1..).zip(&table) {
         assert_eq!(refusal.number(), *number, "{refusal:?}");
         assert_eq!(place, *number, "numbers are appended, without gaps");
+    }
+}
+
+#[test]
+fn the_numbers_of_refusals_about_documents_are_stable() {
+    let table = [
+        (201, DocumentRefusal::Wanted { wanted: 2 }),
+        (202, DocumentRefusal::NotAsked),
+        (203, DocumentRefusal::Limit { units_max: 1, has: 1, place: 0 }),
+    ];
+    for (number, refusal) in table {
+        assert_eq!(Refusal::from(refusal).number(), number, "{refusal:?}");
     }
 }
 

@@ -400,7 +400,14 @@ fn where_there_is_no_show_nothing_can_be_done() {
             pass: None,
         }),
         Command::Release { hold },
-        Command::Order(OrderRequest { hold, buyer, pay_ms: 1, contact: Box::default(), key: None }),
+        Command::Order(OrderRequest {
+            hold,
+            buyer,
+            pay_ms: 1,
+            contact: Box::default(),
+            documents: Vec::new(),
+            key: None,
+        }),
         Command::StartPayment(PaymentStart {
             order,
             reference: "p1".into(),
@@ -423,6 +430,7 @@ fn where_there_is_no_show_nothing_can_be_done() {
             buyer,
             wish,
             contact: Box::default(),
+            documents: Vec::new(),
             nonces: nonces(),
             key: None,
         }),

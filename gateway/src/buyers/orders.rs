@@ -58,6 +58,7 @@ pub(super) async fn place(
         buyer,
         pay_ms: u64::try_from(app.config.sale.pay.as_millis()).unwrap_or(u64::MAX),
         contact,
+        documents: Vec::new(),
         key: Some(key.used_for(Operation::Order, &asked)),
     });
     let answer = app.router.execute(inventory, command).await?;

@@ -267,6 +267,7 @@ mod tests {
             category: "Theatre".into(),
             performers: vec!["Ensemble".into()],
             starts_at: Timestamp(1_767_225_600_000),
+            document_verifier: String::new(),
         };
         let terms = Terms {
             stage: Stage::Open,
@@ -277,6 +278,7 @@ mod tests {
             sale_ends_at: Timestamp(200),
             currency: Currency::new("EUR").expect("a code"),
             units_per_buyer_max: 4,
+            units_per_document_max: 0,
             hold_ms: 600_000,
             prices: Vec::new(),
         };

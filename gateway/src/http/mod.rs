@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod body;
+mod document_refusals;
 pub mod fallback;
 pub mod packing;
 pub mod problem;

@@ -131,6 +131,8 @@ codes! {
         "Choose another `showId`, or leave it out and get one.";
     CapacityInUse 409 "CAPACITY_IN_USE" "Less than is sold or held"
         "A capacity cannot go below what is sold or held.";
+    LimitPerDocument 409 "LIMIT_PER_DOCUMENT" "More than one document may have"
+        "With this, a document would have more tickets than the show allows; `pointer` says which, and `remaining` how many more it may have.";
     TooManyPayments 409 "TOO_MANY_PAYMENTS" "Too many attempts to pay"
         "This order has had as many payment attempts as an order may have. Make a new one.";
     ScheduleFull 409 "SCHEDULE_FULL" "Too many batches are scheduled"
@@ -171,6 +173,12 @@ codes! {
         "Send `Content-Type: application/json`, packed with gzip, deflate, or not at all.";
     LimitPerUser 422 "LIMIT_PER_USER" "More than one user may have"
         "With this, the user would have more seats or tickets than the show allows; `remaining` says how many more there may be.";
+    NamesRequired 422 "NAMES_REQUIRED" "This show asks who comes"
+        "Give one of `attendees` for each ticket, in the order of the seats; `limit` says how many. The show says in `identity` by which form their documents are checked.";
+    NamesNotAsked 422 "NAMES_NOT_ASKED" "This show does not ask who comes"
+        "Leave `attendees` out: what is not asked for is not kept.";
+    BadDocument 422 "BAD_DOCUMENT" "This is no number of such a document"
+        "The number of a document has not the form that the show asks for, or its check digit is wrong; `pointer` says which.";
     TooManyHolds 422 "TOO_MANY_HOLDS" "Too many holds at once"
         "This user has as many live holds and unpaid orders as one may have. Finish or release one.";
     TooManySeats 422 "TOO_MANY_SEATS" "Too many for one hold"

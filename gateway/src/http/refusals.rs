@@ -5,7 +5,7 @@
 //! labels in, for which it needs the show's plan.
 
 use super::problem::{ApiError, Code};
-use super::room_refusals;
+use super::{document_refusals, room_refusals};
 use usher_engine::Refusal;
 use usher_engine::inventory::{HoldStatus, OrderStatus};
 use usher_engine::plan::{SeatIx, SeatPlan};
@@ -161,6 +161,7 @@ fn refused(refusal: &Refusal, plan: Option<&SeatPlan>) -> ApiError {
         | Refusal::UnknownApiKey
         | Refusal::TooManyApiKeys => error,
         Refusal::Room(refusal) => room_refusals::refused(*refusal, error),
+        Refusal::Documents(refusal) => document_refusals::refused(*refusal, error),
     }
 }
 
@@ -205,6 +206,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::UnknownApiKey => Code::UnknownKey,
         Refusal::TooManyApiKeys => Code::TooManyKeys,
         Refusal::Room(refusal) => room_refusals::code(*refusal),
+        Refusal::Documents(refusal) => document_refusals::code(*refusal),
     }
 }
 

@@ -98,8 +98,8 @@ impl<'a> Teller<'a> {
             | Event::Withdrawn { .. } => vec![self.tell_of_stock(event)],
             // Of other machines than inventories, which a show's history is not about.
             Event::Room(_) | Event::Accounts(_) => Vec::new(),
-            // Said with the hold of the same record.
-            Event::PassUsed(_) => Vec::new(),
+            // Said with the hold, or the order, of the same record.
+            Event::PassUsed(_) | Event::DocumentsGiven { .. } => Vec::new(),
         }
     }
 
@@ -363,6 +363,7 @@ fn changed(change: &ShowChange) -> Vec<&'static str> {
         (change.sale_ends_at.is_some(), "the end of sale"),
         (change.prices.is_some(), "prices"),
         (change.units_per_buyer_max.is_some(), "the limit per buyer"),
+        (change.units_per_document_max.is_some(), "the real-name rule"),
         (change.hold_ms.is_some(), "how long holds live"),
         (!change.pools.is_empty(), "stock"),
     ];

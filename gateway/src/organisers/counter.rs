@@ -51,8 +51,9 @@ pub(super) async fn sell(
     };
     let used = key.used_for(Operation::CounterSale, &(show_id.as_str(), &asked));
     let nonces = unset_nonces();
-    let command =
-        Command::CounterSale(CounterSale { buyer, wish, contact, nonces, key: Some(used) });
+    let (documents, key) = (Vec::new(), Some(used));
+    let sale = CounterSale { buyer, wish, contact, documents, nonces, key };
+    let command = Command::CounterSale(sale);
     let answer = app.router.execute(owner, command).await;
     let answer = answer.map_err(|error| explain(error, view.plan.as_deref()))?;
     let order = Holding::of(&app.ids, &view, &answer).and_then(|holding| holding.order());

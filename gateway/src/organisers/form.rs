@@ -73,6 +73,7 @@ pub(super) fn new_show(
         category: asked.category.clone().unwrap_or_default(),
         performers: asked.performers.clone(),
         starts_at: time(asked.starts_at, "/startsAt")?,
+        document_verifier: String::new(),
     };
     check_details(&details)?;
     let currency = Currency::new(&asked.currency).ok_or_else(|| {
@@ -88,6 +89,7 @@ pub(super) fn new_show(
         sale_ends_at: time(asked.sale_ends_at, "/saleEndsAt")?,
         currency,
         units_per_buyer_max: at_least_one(asked.max_per_user, "/maxPerUser")?,
+        units_per_document_max: 0,
         hold_ms: hold_ms(asked.hold_seconds.unwrap_or(sale.hold_seconds_default), sale)?,
         prices,
     };
@@ -129,6 +131,7 @@ pub(super) fn change(
             Some(count) => Some(at_least_one(count, "/maxPerUser")?),
             None => None,
         },
+        units_per_document_max: None,
         hold_ms: match asked.hold_seconds {
             Some(seconds) => Some(hold_ms(seconds, sale)?),
             None => None,
@@ -200,6 +203,7 @@ fn changed_details(asked: &ShowPatch, now: &ShowDetails) -> Result<ShowDetails, 
             Some(at) => time(at, "/startsAt")?,
             None => now.starts_at,
         },
+        document_verifier: now.document_verifier.clone(),
     };
     check_details(&details)?;
     Ok(details)

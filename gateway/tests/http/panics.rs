@@ -33,6 +33,7 @@ fn new_show() -> NewShow {
         category: String::new(),
         performers: Vec::new(),
         starts_at: Timestamp(4_000_000_000_000),
+        document_verifier: String::new(),
     };
     let terms = Terms {
         stage: Stage::Draft,
@@ -43,6 +44,7 @@ fn new_show() -> NewShow {
         sale_ends_at: Timestamp(4_000_000_000_000),
         currency: Currency::new("TWD").expect("a code"),
         units_per_buyer_max: 4,
+        units_per_document_max: 0,
         hold_ms: 600_000,
         prices: Vec::new(),
     };

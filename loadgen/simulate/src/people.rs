@@ -271,6 +271,7 @@ impl People {
             buyer: BuyerId(buyer.into()),
             pay_ms: PAY_MS,
             contact: Box::default(),
+            documents: Vec::new(),
             key,
         };
         let mut ask = about(&hold, Wanted::Order { hold: hold.name }, Command::Order(request));

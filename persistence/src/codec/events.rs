@@ -48,6 +48,7 @@ tagged! {
         27 = Room(event),
         28 = Accounts(event),
         29 = PassUsed(used),
+        30 = DocumentsGiven { order, documents },
     }
 
     Claim {
@@ -104,18 +105,20 @@ row! {
 
     ShowDetails {
         public_id, title, description, venue, city, category, performers, starts_at,
+        document_verifier,
     }
 
     Terms {
         stage, paused_by_organiser, paused_by_operator, pass_required, sale_starts_at,
         sale_ends_at, currency,
-        units_per_buyer_max, hold_ms, prices,
+        units_per_buyer_max, units_per_document_max, hold_ms, prices,
     }
 
     NewPool { name, quantity, price, segments }
 
     ShowChange {
-        details, sale_starts_at, sale_ends_at, prices, units_per_buyer_max, hold_ms, pools,
+        details, sale_starts_at, sale_ends_at, prices, units_per_buyer_max,
+        units_per_document_max, hold_ms, pools,
     }
 
     PoolChange { pool, add, price }

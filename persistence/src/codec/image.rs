@@ -15,7 +15,7 @@ use super::pack::Source;
 row! {
     Image {
         id, version, last_at, terms, show, goods, next_hold, holds, keys, ended, strays,
-        used_passes,
+        used_passes, documents,
     }
 
     ShowRecord { details, pools, terms_version, schedule, batched }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use usher_engine::accounts::{ApiKeyNo, LoginHash, Proof, SessionNo};
-use usher_engine::id::{AccountNo, HoldNo, PlaceNo, ShowKey, TicketNonce};
+use usher_engine::id::{AccountNo, DocumentHash, HoldNo, PlaceNo, ShowKey, TicketNonce};
 use usher_engine::inventory::{KeyEntry, Keys, Payment, Payments, Seats, Ticket, Tickets};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::planted::planted;
@@ -92,6 +92,7 @@ as_inside!(
     ApiKeyNo,
     BuyerId,
     Cents,
+    DocumentHash,
     EntryId,
     HoldNo,
     LoginHash,

@@ -118,6 +118,7 @@ impl Core {
                 | Event::LoanSettled { .. }
                 | Event::Withdrawn { .. }
                 | Event::PassUsed(_)
+                | Event::DocumentsGiven { .. }
                 | Event::Room(_)
                 | Event::Accounts(_) => {}
             }

@@ -181,6 +181,7 @@ fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
         | Event::LoanSettled { .. }
         | Event::Withdrawn { .. }
         | Event::PassUsed(_)
+        | Event::DocumentsGiven { .. }
         | Event::Room(_)
         | Event::Accounts(_) => false,
     }
@@ -215,6 +216,8 @@ fn holds_of(event: &Event) -> Vec<HoldNo> {
         | Event::LoanSettled { .. }
         | Event::Withdrawn { .. }
         | Event::PassUsed(_)
+        // Said with the order of the same record.
+        | Event::DocumentsGiven { .. }
         | Event::Room(_)
         | Event::Accounts(_) => Vec::new(),
     }

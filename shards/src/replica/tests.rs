@@ -147,8 +147,8 @@ impl Sale {
 
     fn order(&mut self, id: MachineId, hold: HoldNo, buyer: u128) {
         let contact = format!("contact of {buyer}").into_bytes().into();
-        let buyer = BuyerId(buyer);
-        let request = OrderRequest { hold, buyer, pay_ms: 60_000, contact, key: None };
+        let (buyer, documents) = (BuyerId(buyer), Vec::new());
+        let request = OrderRequest { hold, buyer, pay_ms: 60_000, contact, documents, key: None };
         self.done(id, Command::Order(request));
     }
 
@@ -181,6 +181,7 @@ fn new_show() -> NewShow {
             category: String::new(),
             performers: Vec::new(),
             starts_at: Timestamp(u64::MAX),
+            document_verifier: String::new(),
         },
         terms: Terms {
             stage: Stage::Draft,
@@ -191,6 +192,7 @@ fn new_show() -> NewShow {
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),
             units_per_buyer_max: 6,
+            units_per_document_max: 0,
             hold_ms: 60_000,
             prices: vec![Cents(3_000), Cents(1_000)],
         },
@@ -378,6 +380,7 @@ fn a_counter_sale_is_an_order_like_any_other() {
         buyer: BuyerId(9),
         wish: seats(&[5]),
         contact: Box::default(),
+        documents: Vec::new(),
         nonces: nonces(),
         key: None,
     };

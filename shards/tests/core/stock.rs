@@ -234,6 +234,7 @@ fn late_money() -> (World, Waiting) {
         buyer: hold.buyer,
         pay_ms: 1_000,
         contact: Box::default(),
+        documents: Vec::new(),
         key: None,
     };
     assert!(matches!(world.run(segment(0), Command::Order(order)), Reply::Done(_)));

@@ -296,6 +296,7 @@ pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {
             category: String::new(),
             performers: Vec::new(),
             starts_at: Timestamp(u64::MAX),
+            document_verifier: String::new(),
         },
         terms: Terms {
             stage: Stage::Draft,
@@ -306,6 +307,7 @@ pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),
             units_per_buyer_max: 6,
+            units_per_document_max: 0,
             hold_ms: 60_000,
             prices: if seats > 0 { vec![Cents(1_000)] } else { Vec::new() },
         },

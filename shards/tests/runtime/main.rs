@@ -90,6 +90,7 @@ fn new_show() -> NewShow {
         category: String::new(),
         performers: Vec::new(),
         starts_at: Timestamp(u64::MAX),
+        document_verifier: String::new(),
     };
     let terms = Terms {
         stage: Stage::Draft,
@@ -100,6 +101,7 @@ fn new_show() -> NewShow {
         sale_ends_at: Timestamp(u64::MAX),
         currency: Currency::new("TWD").expect("a code"),
         units_per_buyer_max: 4,
+        units_per_document_max: 0,
         hold_ms: 600_000,
         prices: vec![Cents(100)],
     };

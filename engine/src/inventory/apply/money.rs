@@ -64,6 +64,9 @@ impl Inventory {
             // The money came late: the same units are taken once more.
             self.move_units(no, &claim, Move::Hold);
             self.buyers.entry(id).or_default().units += claim.units();
+            if let Some(documents) = &mut self.documents {
+                documents.count(no);
+            }
         }
         self.move_units(no, &claim, Move::Sell);
         let buyer = self.buyer_mut(id);
@@ -129,6 +132,9 @@ impl Inventory {
             self.move_units(no, &claim, Move::Unsell);
         }
         self.buyer_mut(id).units -= claim.units();
+        if let Some(documents) = &mut self.documents {
+            documents.give_back(no);
+        }
         let order = self.order_mut(no);
         order.taken_back = Some(reason.into());
         for payment in &mut order.payments {

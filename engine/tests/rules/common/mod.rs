@@ -6,7 +6,7 @@ mod stage;
 mod text;
 
 pub(crate) use inventory::Watched;
-pub(crate) use script::buyer;
+pub(crate) use script::{buyer, document};
 pub(crate) use stage::{Setting, Stage, moment, seconds};
 
 /// Plays a script and compares each line. All differences are shown together, so that a table can

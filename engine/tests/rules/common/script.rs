@@ -6,12 +6,14 @@
 //!   ann holds A1 A2              ann holds best 3 adjacent in premium section balcony
 //!   s0: ann holds 2 standing     release 1                   ann orders 1 within 300
 //!   pay 1 as p1                  cancel 1                    counter ann A1
+//!   ann orders 1 named x y       counter ann A1 named x
 //!   success p1 of 1 100.00       failed p1 of 1 100.00       returned p1 of 1
 //!   enter 1/0                    enter 1/0 forged            take back 1
 //!   open | close | pause | resume [operator]                 on sale everything | A1 A2 | 4
 //! standing
 //!   change limit 2               change prices 60.00 30.00   change pool 0 5 25.00
 //!   change hold 60               change starts 10            change ends 900
+//!   change documents 1
 //!   extend 60                    expire 1 2                  schedule
 //!   lend 4 to 1                  receive 4 from 0 as 1       settle 1 with 1      withdraw 3
 //!   ? counts | ? seat A1 | ? hold 1 | ? order 1 | ? unfinished
@@ -21,8 +23,7 @@ use usher_engine::command::{
     CheckIn, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage, PaymentStart,
     PaymentVerdict, Wish,
 };
-use usher_engine::id::PlaceNo;
-use usher_engine::id::TicketNonce;
+use usher_engine::id::{DocumentHash, PlaceNo, TicketNonce};
 use usher_engine::inventory::Goods;
 use usher_engine::plan::{CategoryIx, SeatIx, SeatPlan, SectionIx};
 use usher_engine::room::PassNo;
@@ -81,6 +82,7 @@ impl Stage {
             let key = key_hash(&format!("{} {key}", operation(&words)));
             KeyUse { key, digest: key_hash(&body) }
         });
+        let documents = named(&mut words);
         let at = option(&mut words, "at").map(|at| moment(at.parse().expect("seconds")));
         match words[..] {
             [buyer, "holds", ..] => {
@@ -94,12 +96,14 @@ impl Stage {
                 buyer: self::buyer(buyer),
                 pay_ms: option(&mut words, "within").map_or(900_000, milliseconds),
                 contact: b"sealed".as_slice().into(),
+                documents,
                 key,
             }),
             ["counter", buyer, ..] => Command::CounterSale(CounterSale {
                 buyer: self::buyer(buyer),
                 wish: self.wish(&mut words.split_off(2)),
                 contact: b"sealed".as_slice().into(),
+                documents,
                 nonces: self.nonces(),
                 key,
             }),
@@ -195,6 +199,7 @@ impl Stage {
         let mut change = ShowChange::default();
         match words {
             ["limit", n] => change.units_per_buyer_max = Some(number(n)),
+            ["documents", n] => change.units_per_document_max = Some(number(n)),
             ["hold", n] => change.hold_ms = Some(milliseconds(n)),
             ["starts", n] => change.sale_starts_at = Some(moment(n.parse().expect("seconds"))),
             ["ends", n] => change.sale_ends_at = Some(moment(n.parse().expect("seconds"))),
@@ -251,6 +256,17 @@ fn option<'a>(words: &mut Vec<&'a str>, name: &str) -> Option<&'a str> {
     let place = words.iter().position(|word| *word == name)?;
     words.remove(place);
     Some(words.remove(place))
+}
+
+/// Takes the documents of an order, which stand at its end.
+fn named(words: &mut Vec<&str>) -> Vec<DocumentHash> {
+    let Some(place) = words.iter().position(|word| *word == "named") else { return Vec::new() };
+    let names = words.split_off(place);
+    names[1..].iter().map(|name| document(name)).collect()
+}
+
+pub(crate) fn document(name: &str) -> DocumentHash {
+    DocumentHash(u128::from(key_hash(name)))
 }
 
 /// The scope of a key: what it is used for, as the gateway would say.

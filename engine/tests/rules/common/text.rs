@@ -1,6 +1,6 @@
 //! Decisions and states in words, short enough for one line of a table.
 
-use usher_engine::inventory::{Claim, Goods, Hold, Payment, PaymentStatus};
+use usher_engine::inventory::{Claim, DocumentRefusal, Goods, Hold, Payment, PaymentStatus};
 use usher_engine::plan::{SeatIx, SeatPlan};
 use usher_engine::{Cents, Decision, Effect, Event, HoldNo, Inventory, Outcome, Refusal, Subject};
 
@@ -169,6 +169,11 @@ fn refusal(plan: &SeatPlan, refusal: &Refusal) -> String {
         Refusal::IllegalSaleMove => "illegal sale move".into(),
         Refusal::ScheduleFull => "schedule full".into(),
         Refusal::Room(refusal) => format!("{refusal:?}"),
+        Refusal::Documents(DocumentRefusal::Wanted { wanted }) => format!("{wanted} names wanted"),
+        Refusal::Documents(DocumentRefusal::NotAsked) => "no names asked".into(),
+        Refusal::Documents(DocumentRefusal::Limit { units_max, has, place }) => {
+            format!("name {place}: limit {units_max}, has {has}")
+        }
         Refusal::LoginTaken
         | Refusal::UnknownAccount
         | Refusal::AccountsFull

@@ -66,6 +66,7 @@ impl Walk {
             buyer: BuyerId(99),
             wish: self.wish(at, quantity, true),
             contact: Box::default(),
+            documents: Vec::new(),
             nonces: self.stage.nonces(),
             key: self.key(),
         })
@@ -113,6 +114,7 @@ impl Walk {
             buyer,
             pay_ms: u64::from(self.random.pick(&[10_000_u32, 300_000])),
             contact: Box::default(),
+            documents: Vec::new(),
             key: self.key(),
         });
         self.run_twice(at, &command);

@@ -17,6 +17,7 @@ fn face() -> Face {
         category: String::new(),
         performers: Vec::new(),
         starts_at: Timestamp(0),
+        document_verifier: String::new(),
     };
     let terms = Terms {
         stage: Stage::Open,
@@ -27,6 +28,7 @@ fn face() -> Face {
         sale_ends_at: Timestamp(1),
         currency: Currency::new("EUR").expect("a code"),
         units_per_buyer_max: 1,
+        units_per_document_max: 0,
         hold_ms: 1,
         prices: Vec::new(),
     };

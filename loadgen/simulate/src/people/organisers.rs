@@ -49,6 +49,7 @@ impl People {
             buyer: BuyerId(BOX_OFFICE.into()),
             wish,
             contact: Box::default(),
+            documents: Vec::new(),
             nonces: TicketNonces(Box::new([TicketNonce([0; 10]); UNITS_PER_HOLD_MAX as usize])),
             key,
         };

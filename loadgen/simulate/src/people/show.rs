@@ -46,6 +46,7 @@ pub(crate) fn opening(plan: Arc<SeatPlan>, random: &mut Random) -> (Opening, Vec
             category: String::new(),
             performers: Vec::new(),
             starts_at: Timestamp(u64::MAX),
+            document_verifier: String::new(),
         },
         terms: Terms {
             stage: Stage::Draft,
@@ -56,6 +57,7 @@ pub(crate) fn opening(plan: Arc<SeatPlan>, random: &mut Random) -> (Opening, Vec
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),
             units_per_buyer_max: UNITS_PER_BUYER_MAX,
+            units_per_document_max: 0,
             hold_ms: HOLD_MS,
             prices: vec![Cents(SEAT_PRICE)],
         },

@@ -146,6 +146,7 @@ fn house() -> Image {
         ended: vec![(NOW, HoldNo(3))],
         strays: vec![payment(PaymentStatus::RefundDue(RefundCause::NoOrder))],
         used_passes: vec![(NOW, PassNo(7))],
+        documents: vec![(HoldNo(5), samples::documents())],
     }
 }
 
@@ -224,6 +225,7 @@ fn segment() -> Image {
         ended: vec![],
         strays: vec![],
         used_passes: vec![],
+        documents: vec![],
     }
 }
 

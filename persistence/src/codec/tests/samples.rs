@@ -7,7 +7,7 @@ use usher_engine::command::{
     CheckIn, Command, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage,
     PaymentStart, PaymentVerdict, TicketNonces, Wish,
 };
-use usher_engine::id::{PlaceNo, TicketNonce};
+use usher_engine::id::{DocumentHash, PlaceNo, TicketNonce};
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
 use usher_engine::room::PassNo;
@@ -57,6 +57,7 @@ pub(super) fn details() -> ShowDetails {
         category: "play".to_owned(),
         performers: vec!["R. Burbage".to_owned()],
         starts_at: NOW.plus_ms(90_000_000),
+        document_verifier: String::new(),
     }
 }
 
@@ -70,6 +71,7 @@ pub(super) fn terms() -> Terms {
         sale_ends_at: NOW.plus_ms(80_000_000),
         currency: Currency::new("EUR").expect("a code"),
         units_per_buyer_max: 8,
+        units_per_document_max: 0,
         hold_ms: 120_000,
         prices: vec![Cents(9_900), Cents(4_500)],
     }
@@ -81,6 +83,11 @@ fn pool() -> NewPool {
 
 pub(super) fn buyer(number: u32) -> BuyerId {
     BuyerId(0xf0e0_d0c0_b0a0_9080_7060_5040_0000_0000 | u128::from(number))
+}
+
+/// Of the two units of an order.
+pub(super) fn documents() -> Vec<DocumentHash> {
+    [1, 2].map(|number| DocumentHash(0xd0d1_d2d3_d4d5_d6d7 << 64 | number)).to_vec()
 }
 
 pub(super) fn nonce(seed: u32) -> TicketNonce {
@@ -109,6 +116,7 @@ fn events_of_organisers() -> Vec<(&'static str, Event)> {
         sale_ends_at: Some(NOW),
         prices: Some(vec![Cents(1)]),
         units_per_buyer_max: Some(4),
+        units_per_document_max: Some(1),
         hold_ms: Some(60_000),
         pools: vec![PoolChange { pool: 1, add: 10, price: Some(Cents(2)) }],
     };
@@ -264,6 +272,7 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
             "pass used",
             Event::PassUsed(PassUse { pass: PassNo(70_000), place: PlaceNo(9), expires_at: NOW }),
         ),
+        ("documents given", Event::DocumentsGiven { order: HoldNo(9), documents: documents() }),
         (
             "account erased",
             Event::Accounts(Box::new(AccountsEvent::Erased { account: AccountNo(9) })),
@@ -309,8 +318,9 @@ impl Sale {
     fn order(&mut self, number: u32, hold: HoldNo) {
         let key = Some(KeyUse { key: u64::from(number) << 33 | 1, digest: 2 });
         let contact = vec![number as u8; 60].into();
-        let buyer = buyer(number);
-        self.run(&Command::Order(OrderRequest { hold, buyer, pay_ms: 600_000, contact, key }));
+        let (buyer, documents) = (buyer(number), Vec::new());
+        let request = OrderRequest { hold, buyer, pay_ms: 600_000, contact, documents, key };
+        self.run(&Command::Order(request));
     }
 
     fn start_payment(&mut self, order: HoldNo) {
@@ -374,6 +384,7 @@ pub(super) fn house() -> Sale {
         buyer: buyer(1_000),
         wish: Wish::Seats([800, 700].map(SeatIx).to_vec()),
         contact: [9; 20].into(),
+        documents: Vec::new(),
         nonces: nonces(5),
         key: None,
     };

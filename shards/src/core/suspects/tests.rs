@@ -37,8 +37,8 @@ fn hold(seat: u32, Chance { key, .. }: Chance) -> Command {
 }
 
 fn order(hold: u32, Chance { key, sealed: contact, .. }: Chance) -> Command {
-    let hold = HoldNo(hold);
-    Command::Order(OrderRequest { hold, buyer: BuyerId(1), pay_ms: 1_000, contact, key })
+    let (hold, buyer, documents) = (HoldNo(hold), BuyerId(1), Vec::new());
+    Command::Order(OrderRequest { hold, buyer, pay_ms: 1_000, contact, documents, key })
 }
 
 fn start(order: u32, Chance { key, name: reference, .. }: Chance) -> Command {
@@ -58,8 +58,8 @@ fn message(order: u32, Chance { nonces, flag: stock_settled, .. }: Chance) -> Co
 }
 
 fn counter(quantity: u32, Chance { key, nonces, sealed: contact, .. }: Chance) -> Command {
-    let wish = Wish::Stock { quantity };
-    Command::CounterSale(CounterSale { buyer: BuyerId(1), wish, contact, nonces, key })
+    let (buyer, wish, documents) = (BuyerId(1), Wish::Stock { quantity }, Vec::new());
+    Command::CounterSale(CounterSale { buyer, wish, contact, documents, nonces, key })
 }
 
 fn cancel(order: u32, _: Chance) -> Command {

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use usher_persistence::seal::Keyring;
 use usher_shards::{Compactor, OnFatal, Router};
 
+use crate::attendees::Attendees;
 use crate::buyers::Feeds;
 use crate::challenge::Challenges;
 use crate::config::Config;
@@ -40,6 +41,8 @@ pub struct App {
     pub plans: Arc<Plans>,
     /// Seals and opens contacts.
     pub keyring: Arc<Keyring>,
+    /// Checks and hashes the documents of people whom orders name.
+    pub attendees: Attendees,
     /// Signs and verifies tickets.
     pub tickets: TicketKeys,
     /// Collects money and gives it back.

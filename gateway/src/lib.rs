@@ -9,13 +9,14 @@
 //!                                    ├─ identity/    /api/v1     accounts, tokens, who calls
 //!                                    └─ docs, health
 //!   shared by all of them: app, http/ (bodies, problems), limits/, challenge/, risk/, logbook/,
-//!                         ids, plans, payments/, tickets/
+//!                         ids, plans, payments/, tickets/, attendees/
 //! ```
 //!
 //! Whoever wants to change an answer finds it in the folder of its caller. A gateway holds nothing
 //! that cannot be lost: any gateway answers any request, since an id carries its own route.
 
 pub mod app;
+pub mod attendees;
 pub mod buyers;
 pub mod challenge;
 pub mod commands;

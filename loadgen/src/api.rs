@@ -166,6 +166,7 @@ impl Api {
             hold_id: hold_id.into(),
             user_id: user_id.into(),
             contact: Contact { name: format!("Buyer {user_id}"), ..Contact::default() },
+            attendees: Vec::new(),
         };
         self.ask(Step::Order, since, post("/api/v1/orders".into(), Some(key)).json(&body)).await
     }

@@ -101,5 +101,6 @@ pub fn bare_show(title: &str) -> ShowRequest {
         stock: Vec::new(),
         max_per_user: 6,
         hold_seconds: None,
+        identity: None,
     }
 }

@@ -261,7 +261,11 @@ fn check_change(change: &ShowChange, terms: &Terms, show: &ShowRecord) -> Result
     super::apply::change_terms(&mut changed, change);
     // Whoever bought before would have been asked for nothing, or for something else.
     let is_on_sale = terms.stage != Stage::Draft || show.batched;
-    if changed.units_per_document_max != terms.units_per_document_max && is_on_sale {
+    let verifier = &show.details.document_verifier;
+    let verifies_otherwise =
+        change.details.as_ref().is_some_and(|details| details.document_verifier != *verifier);
+    let counts_otherwise = changed.units_per_document_max != terms.units_per_document_max;
+    if is_on_sale && (counts_otherwise || verifies_otherwise) {
         return Err("the real-name rule is fixed once anything was put on sale");
     }
     check_documents(&changed, show.pools.iter().map(|pool| pool.segments))?;

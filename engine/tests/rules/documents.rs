@@ -121,7 +121,9 @@ fn late_money_goes_back_where_its_document_has_found_other_units() {
         @900 expire 1
         ben holds A2
         ben orders 2 named x
-        success p1 of 1 50.00 => order 1 RefundPending, p1 TooLate due 50.00; give back p1 of 1 50.00
+        success p1 of 1 50.00
+        ? order 1                   => order 1 RefundPending, p1 TooLate due 50.00
+        ? order 2                   => order 2 PendingPay by 1800
         ",
     );
     check(

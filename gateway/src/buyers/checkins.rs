@@ -7,9 +7,11 @@ use crate::app::App;
 use crate::http::body::Body;
 use crate::http::problem::ApiError;
 use crate::identity::Caller;
+use crate::identity::scopes::Scope;
 use crate::ids::{self, TicketRoute};
 use crate::tickets::payload::PAYLOAD_CHARS_MAX;
 use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use usher_engine::command::CheckIn;
 use usher_engine::{Command, Refusal, Timestamp};
@@ -38,6 +40,8 @@ pub(super) async fn scan(
     body: Body<CheckinRequest>,
 ) -> Result<HttpResponse, ApiError> {
     caller.may_check_in()?;
+    // Where identity is open, somebody without a key may let people in, and sees nobody's papers.
+    let sees_papers = caller.require(Scope::CheckIn).is_ok();
     let Body(scan) = body;
     let scanned_at = check(&scan)?;
     let route = match identify(&app, &scan)? {
@@ -57,7 +61,11 @@ pub(super) async fn scan(
         Err(CallError::Refused(refusal)) => refused(&app, &route, refusal).await?,
         Err(other) => return Err(other.into()),
     };
-    Ok(HttpResponse::Ok().json(answer))
+    let holder = answer.holder.map(|holder| if sees_papers { holder } else { holder.masked() });
+    let mut response = HttpResponse::Ok();
+    // Nobody's papers stay in a cache on the way.
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(response.json(CheckinAnswer { holder, ..answer }))
 }
 
 /// Checks the form of a scan, and gives its time where it has one.
@@ -128,16 +136,22 @@ async fn refused(
         other => return Err(other.into()),
     };
     let answer = app.router.read(route.order.inventory, route.order.number).await?;
-    let told = describe(app, route, &answer)?;
+    let mut told = describe(app, route, &answer)?;
+    if reason != CheckinReason::AlreadyUsed {
+        told.holder = None;
+    }
     Ok(CheckinAnswer { reason: Some(reason), ..told })
 }
 
-/// What is known of a ticket: its place, and its use. Rejected until somebody says otherwise.
+/// What is known of a ticket: its place, its use, and in full whom it is for. Rejected until
+/// somebody says otherwise.
 fn describe(app: &App, route: &TicketRoute, answer: &Answer) -> Result<CheckinAnswer, ApiError> {
     let view = lookup::show_of(app, route.order.inventory)?;
     let holding = Holding::of(&app.ids, &view, answer);
-    let place = holding.map(|holding| holding.admission(usize::from(route.index)));
+    let index = usize::from(route.index);
+    let place = holding.as_ref().map(|holding| holding.admission(index));
     let (seat_id, stock) = place.unwrap_or_default();
+    let attendees = holding.map(|holding| holding.attendees(&app.keyring)).unwrap_or_default();
     let order = answer.hold().and_then(|hold| hold.order.as_deref());
     let ticket = order.and_then(|order| order.tickets.get(usize::from(route.index)));
     let scan = ticket.and_then(|ticket| ticket.scan.as_deref());
@@ -149,6 +163,7 @@ fn describe(app: &App, route: &TicketRoute, answer: &Answer) -> Result<CheckinAn
         stock,
         admitted_at: scan.map(|scan| lookup::time(scan.at)),
         gate: scan.map(|scan| scan.gate.to_string()),
+        holder: attendees.into_iter().nth(index),
     })
 }
 
@@ -161,6 +176,7 @@ fn rejected(reason: CheckinReason) -> CheckinAnswer {
         stock: None,
         admitted_at: None,
         gate: None,
+        holder: None,
     }
 }
 

@@ -5,12 +5,13 @@
 
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use usher_engine::BuyerId;
-use usher_persistence::seal::KeyError;
-use usher_wire::Contact;
+use usher_persistence::seal::{KeyError, Keyring};
+use usher_wire::{Attendee, Contact};
 
-/// Seals a contact for its buyer.
+/// Seals a contact for its buyer, and with it who comes; nothing where there is neither.
 ///
 /// A key file that could not be written is as fatal as a journal that could not: what it holds is
 /// known only after opening it again, and until then no new buyer could order.
@@ -18,9 +19,37 @@ use usher_wire::Contact;
 /// # Errors
 /// [`Code::DiskFull`] where there is no room for keys, [`Code::Busy`] where too many new buyers
 /// wait.
-pub async fn seal(app: &App, buyer: BuyerId, contact: &Contact) -> Result<Box<[u8]>, ApiError> {
-    let text = serde_json::to_vec(contact).expect("a contact is plain data");
-    seal_text(app, buyer, &text).await
+pub async fn seal(
+    app: &App,
+    buyer: BuyerId,
+    contact: Option<&Contact>,
+    attendees: &[Attendee],
+) -> Result<Box<[u8]>, ApiError> {
+    let text = match (contact, attendees) {
+        (None, []) => return Ok(Box::default()),
+        (Some(contact), []) => serde_json::to_vec(contact),
+        (contact, attendees) => serde_json::to_vec(&Sealed { contact, attendees }),
+    };
+    seal_text(app, buyer, &text.expect("a contact is plain data")).await
+}
+
+/// A contact with who comes, as it is sealed. Without anybody it is the contact alone.
+#[derive(Serialize)]
+struct Sealed<'a> {
+    #[serde(flatten)]
+    contact: Option<&'a Contact>,
+    attendees: &'a [Attendee],
+}
+
+/// The same, opened.
+#[derive(Deserialize)]
+struct Opened {
+    /// Of the contact, where there is one.
+    name: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+    #[serde(default)]
+    attendees: Vec<Attendee>,
 }
 
 /// Seals any text that names a buyer, under the buyer's key.
@@ -47,7 +76,17 @@ pub async fn seal_text(app: &App, buyer: BuyerId, text: &[u8]) -> Result<Box<[u8
 
 /// Opens a sealed contact; `None` where there is none, or its buyer's key was destroyed.
 pub fn open(app: &App, buyer: BuyerId, sealed: &[u8]) -> Option<Contact> {
-    let text = open_text(app, buyer, sealed)?;
+    let Opened { name, phone, email, .. } = open_all(&app.keyring, buyer, sealed)?;
+    Some(Contact { name: name?, phone, email })
+}
+
+/// Who comes, of a sealed contact; nobody where nobody was named, or the buyer's key was destroyed.
+pub fn open_attendees(keyring: &Keyring, buyer: BuyerId, sealed: &[u8]) -> Vec<Attendee> {
+    open_all(keyring, buyer, sealed).map(|opened| opened.attendees).unwrap_or_default()
+}
+
+fn open_all(keyring: &Keyring, buyer: BuyerId, sealed: &[u8]) -> Option<Opened> {
+    let text = keyring.open_sealed(buyer.0, sealed)?;
     serde_json::from_slice(&text).ok()
 }
 

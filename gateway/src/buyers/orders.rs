@@ -49,23 +49,24 @@ pub(super) async fn place(
     checks::contact(&asked.contact, "/contact")?;
     let HoldRoute { inventory, number } = holds::parse(&app, &asked.hold_id, "/holdId")?;
     let held = app.router.read(inventory, number).await?;
-    if held.hold().is_none_or(|hold| hold.buyer != buyer) {
+    let Some(hold) = held.hold().filter(|hold| hold.buyer == buyer) else {
         return Err(Refusal::NotYours.into());
-    }
-    let contact = contacts::seal(&app, buyer, &asked.contact).await?;
+    };
+    let view = lookup::show_of(&app, inventory)?;
+    let documents = app.attendees.check(&view, hold.claim.units(), &asked.attendees)?;
+    let contact = contacts::seal(&app, buyer, Some(&asked.contact), &asked.attendees).await?;
     let command = Command::Order(Request {
         hold: number,
         buyer,
         pay_ms: u64::try_from(app.config.sale.pay.as_millis()).unwrap_or(u64::MAX),
         contact,
-        documents: Vec::new(),
-        key: Some(key.used_for(Operation::Order, &asked)),
+        documents,
+        key: Some(app.attendees.used(&key, Operation::Order, &asked, &asked.attendees)),
     });
     let answer = app.router.execute(inventory, command).await?;
     if app.config.risk_holds && !answer.replayed {
         app.risk.ordered(buyer);
     }
-    let view = lookup::show_of(&app, inventory)?;
     let order = describe(&app, &view, &answer)?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/api/v1/orders/{}", order.order_id)));
@@ -178,7 +179,7 @@ pub(super) async fn mine(
     for (inventory, number, hold, version) in &list.orders {
         let view = lookup::show_of(&app, *inventory)?;
         let holding = Holding::new(&app.ids, &view, *inventory, *number, hold, *version);
-        orders.extend(holding.order());
+        orders.extend(holding.order(&app.keyring));
     }
     let meta = PageMeta { total: list.total, page: page.number, size: page.size };
     Ok(HttpResponse::Ok().json(OrdersPage { orders, meta, at_sequence: list.at_sequence }))
@@ -212,7 +213,7 @@ pub(super) fn describe(
     view: &ShowView,
     answer: &Answer,
 ) -> Result<usher_wire::Order, ApiError> {
-    let order = Holding::of(&app.ids, view, answer).and_then(|holding| holding.order());
+    let order = Holding::of(&app.ids, view, answer).and_then(|holding| holding.order(&app.keyring));
     order.ok_or_else(|| ApiError::new(Code::UnknownOrder))
 }
 

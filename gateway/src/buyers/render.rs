@@ -3,14 +3,16 @@
 //! The one place that does so, for buyers and organisers, answers and lists, so that one order
 //! never looks different in two places.
 
+use crate::attendees;
 use crate::http::refusals::{hold_status, order_status};
 use crate::ids::{HoldRoute, IdCodec, TicketRoute};
 use std::sync::Arc;
 use usher_engine::inventory::{Claim, Hold, Order, OrderStatus, PaymentStatus};
 use usher_engine::plan::SeatIx;
 use usher_engine::{HoldNo, MachineId, Subject};
+use usher_persistence::seal::Keyring;
 use usher_shards::{Answer, Face, ShowView};
-use usher_wire::{StockQuantity, TicketLine, TicketStatus};
+use usher_wire::{Attendee, StockQuantity, TicketLine, TicketStatus};
 
 use super::lookup;
 
@@ -80,8 +82,8 @@ impl<'a> Holding<'a> {
         }
     }
 
-    /// The order that it became; `None` where it became none.
-    pub fn order(&self) -> Option<usher_wire::Order> {
+    /// The order that it became, with who comes masked; `None` where it became none.
+    pub fn order(&self, keyring: &Keyring) -> Option<usher_wire::Order> {
         let order = self.hold.order.as_deref()?;
         let (seat_ids, stock) = self.claim();
         // A sale at the counter never was a hold: it ended as it began.
@@ -99,11 +101,17 @@ impl<'a> Holding<'a> {
             pay_by: lookup::time(order.pay_by),
             seat_ids,
             stock,
+            attendees: self.attendees(keyring).iter().map(Attendee::masked).collect(),
             tickets: (0..order.tickets.len()).map(|index| self.ticket_line(order, index)).collect(),
             refund_due_cents: (due_cents > 0).then_some(due_cents),
             created_at: Some(lookup::time(order.placed_at)),
             version: self.version,
         })
+    }
+
+    /// Who comes, in full: see [`attendees::of`].
+    pub fn attendees(&self, keyring: &Keyring) -> Vec<Attendee> {
+        attendees::of(keyring, &self.face, self.hold)
     }
 
     /// The code of a ticket; `None` where the order has no ticket of this index.

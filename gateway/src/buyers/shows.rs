@@ -1,6 +1,7 @@
 //! Shows: found, and looked at. All of it is read from published views and asks no owner.
 
 use crate::app::App;
+use crate::attendees;
 use crate::http::problem::ApiError;
 use crate::http::query::QueryOf;
 use crate::http::refusals::sale_state;
@@ -126,6 +127,7 @@ pub fn describe(view: &ShowView, now: Timestamp) -> Show {
         stock: (0..).zip(&face.pools).map(|(index, pool)| stock(view, index, pool)).collect(),
         max_per_user: terms.units_per_buyer_max,
         hold_seconds: u32::try_from(terms.hold_ms / 1_000).unwrap_or(u32::MAX),
+        identity: attendees::rule_of(&face),
         version,
     }
 }

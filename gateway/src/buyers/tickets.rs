@@ -15,7 +15,7 @@ use actix_web::web::{self, Data, Path};
 use sha2::{Digest as _, Sha256};
 use usher_engine::Refusal;
 use usher_shards::CallError;
-use usher_wire::{Problem, Ticket};
+use usher_wire::{Attendee, Problem, Ticket};
 
 use super::lookup;
 use super::render::{Holding, ticket_status};
@@ -114,6 +114,7 @@ async fn find(app: &App, code: &str) -> Result<Ticket, ApiError> {
         seat_id,
         stock,
         status: ticket_status(order, usize::from(index)),
+        holder: holding.attendees(&app.keyring).get(usize::from(index)).map(Attendee::masked),
         issued_at: lookup::time(issued_at),
         admitted_at: ticket.scan.as_ref().map(|scan| lookup::time(scan.at)),
         gate: ticket.scan.as_ref().map(|scan| scan.gate.to_string()),

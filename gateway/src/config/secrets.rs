@@ -77,6 +77,8 @@ pub struct Secrets {
     pub id_key: [u8; 16],
     /// What refresh tokens are tagged and logins hashed with.
     pub identity_key: Secret,
+    /// What documents are hashed with, of shows that ask who comes.
+    pub document_key: Secret,
     /// Files that this start made, for telling the person who started it.
     pub made: Vec<PathBuf>,
 }
@@ -94,6 +96,7 @@ impl Secrets {
         let operator_key = text("operator_key", &given.operator_key)?;
         let callback_secret = text("callback_secret", &given.callback_secret)?;
         let identity_key = text("identity_key", &None)?;
+        let document_key = text("document_key", &None)?;
         let id_text = text("id_key", &None)?;
         let id_bytes = data_encoding::HEXLOWER
             .decode(id_text.reveal().as_bytes())
@@ -101,7 +104,15 @@ impl Secrets {
         ensure!(id_bytes.len() == KEY_BYTES, "keys/id_key is not {KEY_BYTES} bytes");
         let mut id_key = [0; 16];
         id_key.copy_from_slice(&id_bytes[..16]);
-        Ok(Self { organiser_key, operator_key, callback_secret, id_key, identity_key, made })
+        Ok(Self {
+            organiser_key,
+            operator_key,
+            callback_secret,
+            id_key,
+            identity_key,
+            document_key,
+            made,
+        })
     }
 }
 

@@ -131,7 +131,7 @@ fn keys_are_made_once_for_the_owner_only_and_never_printed() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().expect("a directory");
     let first = Secrets::load_or_make(dir.path(), &GivenSecrets::default()).expect("made");
-    assert_eq!(first.made.len(), 5);
+    assert_eq!(first.made.len(), 6);
     for path in &first.made {
         assert_eq!(path.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
     }

@@ -57,7 +57,7 @@ pub(super) async fn consent(
 )]
 pub(super) async fn export_me(app: Data<App>, caller: Caller) -> Result<HttpResponse, ApiError> {
     let (user_id, _) = caller.logged_in()?;
-    Ok(HttpResponse::Ok().json(export(&app, user_id).await?))
+    Ok(HttpResponse::Ok().json(export(&app, user_id, true).await?))
 }
 
 /// Everything that is known of a user.
@@ -71,7 +71,7 @@ pub(crate) async fn export_user(
     user_id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     check_user(&user_id)?;
-    Ok(HttpResponse::Ok().json(export(&app, &user_id).await?))
+    Ok(HttpResponse::Ok().json(export(&app, &user_id, false).await?))
 }
 
 /// Forgets the caller for good. Doing it twice is doing it once.
@@ -108,7 +108,9 @@ fn check_user(user_id: &str) -> Result<(), ApiError> {
     checks::user_id(user_id, "").map_err(|_| ApiError::new(Code::UnknownAccount))
 }
 
-async fn export(app: &Data<App>, user_id: &str) -> Result<PersonExport, ApiError> {
+/// Only the person is told in full who comes with them: an organiser sees that masked, as in all
+/// other answers.
+async fn export(app: &Data<App>, user_id: &str, is_own: bool) -> Result<PersonExport, ApiError> {
     let account = match app.ids.parse_user(user_id) {
         Ok(user) => {
             let show = AccountsCommand::Show { account: user.account };
@@ -129,7 +131,12 @@ async fn export(app: &Data<App>, user_id: &str) -> Result<PersonExport, ApiError
         let holding = Holding::new(&app.ids, &view, *inventory, *number, hold, *version);
         let contact =
             hold.order.as_deref().and_then(|order| contact_of(app, buyer, &order.contact));
-        orders.extend(holding.order().map(|order| ExportedOrder { order, contact }));
+        orders.extend(holding.order(&app.keyring).map(|mut order| {
+            if is_own {
+                order.attendees = holding.attendees(&app.keyring);
+            }
+            ExportedOrder { order, contact }
+        }));
     }
     Ok(PersonExport { account, orders })
 }

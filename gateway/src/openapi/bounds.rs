@@ -33,6 +33,8 @@ const PRICE_MAX: usize = 1_000_000_000_000;
 /// What texts of requests are made of: a schema, its field, the pattern.
 const PATTERNS: &[(&str, &str, &str)] = &[
     ("ApiKeyRequest", "name", LINE),
+    ("Attendee", "document", LINE),
+    ("Attendee", "name", LINE),
     ("CheckinRequest", "gate", LINE),
     ("CheckinRequest", "nonce", LINE),
     ("CheckinRequest", "payload", LINE),

@@ -111,10 +111,14 @@ const OWN: &[(&str, &[Code])] = &[
     (
         "placeOrder",
         &[
+            C::BadDocument,
             C::Forbidden,
             C::HoldExpired,
             C::HoldNotActive,
             C::IdempotencyKeyReused,
+            C::LimitPerDocument,
+            C::NamesNotAsked,
+            C::NamesRequired,
             C::UnknownHold,
             C::UnknownShow,
         ],
@@ -132,8 +136,12 @@ const OWN: &[(&str, &[Code])] = &[
     (
         "sellAtCounter",
         &[
+            C::BadDocument,
             C::DuplicateSeat,
             C::IdempotencyKeyReused,
+            C::LimitPerDocument,
+            C::NamesNotAsked,
+            C::NamesRequired,
             C::NothingAsked,
             C::SaleNotOpen,
             C::SeatUnavailable,

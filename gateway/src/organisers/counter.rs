@@ -45,18 +45,17 @@ pub(super) async fn sell(
     }
     let buyer = buyer(&asked, &key)?;
     let (owner, wish) = route(&view, buyer, &asked)?;
-    let contact = match &asked.contact {
-        Some(contact) => contacts::seal(&app, buyer, contact).await?,
-        None => Box::default(),
-    };
-    let used = key.used_for(Operation::CounterSale, &(show_id.as_str(), &asked));
+    let documents = app.attendees.check(&view, wish_units(&wish), &asked.attendees)?;
+    let contact = contacts::seal(&app, buyer, asked.contact.as_ref(), &asked.attendees).await?;
+    let said = (show_id.as_str(), &asked);
+    let used = app.attendees.used(&key, Operation::CounterSale, &said, &asked.attendees);
     let nonces = unset_nonces();
-    let (documents, key) = (Vec::new(), Some(used));
-    let sale = CounterSale { buyer, wish, contact, documents, nonces, key };
+    let sale = CounterSale { buyer, wish, contact, documents, nonces, key: Some(used) };
     let command = Command::CounterSale(sale);
     let answer = app.router.execute(owner, command).await;
     let answer = answer.map_err(|error| explain(error, view.plan.as_deref()))?;
-    let order = Holding::of(&app.ids, &view, &answer).and_then(|holding| holding.order());
+    let order =
+        Holding::of(&app.ids, &view, &answer).and_then(|holding| holding.order(&app.keyring));
     let order = order.ok_or_else(|| ApiError::internal("a sale at the counter is no order"))?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/api/v1/orders/{}", order.order_id)));
@@ -64,6 +63,14 @@ pub(super) async fn sell(
         response.insert_header((REPLAYED_HEADER, "true"));
     }
     Ok(response.json(order))
+}
+
+/// Tickets that are asked for.
+fn wish_units(wish: &Wish) -> u32 {
+    match wish {
+        Wish::Seats(seats) => u32::try_from(seats.len()).unwrap_or(u32::MAX),
+        Wish::BestAvailable { quantity, .. } | Wish::Stock { quantity } => *quantity,
+    }
 }
 
 /// Who buys. A sale to nobody in particular has a buyer of its own, named by its key: so keys of

@@ -3,6 +3,7 @@
 //! ```text
 //!   plans.rs    taking seating plans in
 //!   shows.rs    making and changing shows; form.rs checks what is written about them
+//!   real_names.rs  what a show asks of who comes
 //!   sale.rs     open, pause, resume, close
 //!   on_sale.rs  seats and stock in batches
 //!   counter.rs  selling for cash
@@ -21,6 +22,7 @@ mod keys;
 mod on_sale;
 mod orders;
 mod plans;
+mod real_names;
 mod refunds;
 mod report;
 pub(crate) mod sale;

@@ -78,7 +78,7 @@ pub(super) async fn list(
         let holding = Holding::new(&app.ids, &view, *inventory, *number, hold, *version);
         let sealed = hold.order.as_deref().map_or(&[][..], |order| &order.contact);
         let contact = contacts::open(&app, hold.buyer, sealed);
-        orders.extend(holding.order().map(|order| OrganiserOrder { order, contact }));
+        orders.extend(holding.order(&app.keyring).map(|order| OrganiserOrder { order, contact }));
     }
     let meta = PageMeta { total: cut.total, page: page.number, size: page.size };
     let at_sequence = cut.at_sequence;

@@ -17,6 +17,7 @@ use usher_shards::{CallError, ShowView};
 use usher_wire::{Problem, Show, ShowPatch, ShowRequest};
 
 use super::form::{self, Withdrawal};
+use super::real_names;
 
 /// Makes a show. Everything in it is blocked, and its sale is not open.
 #[utoipa::path(
@@ -42,7 +43,8 @@ pub(super) async fn create(
         Some(text) => Some(find_plan(&app, text).await?),
         None => None,
     };
-    let show = form::new_show(&asked, show_id.clone(), plan, &app.config.sale)?;
+    let mut show = form::new_show(&asked, show_id.clone(), plan, &app.config.sale)?;
+    real_names::add_to_new(&mut show, &asked, &app.attendees)?;
     let key = ids::show_key(&show_id);
     app.router.organise(key, Command::CreateShow(Box::new(show))).await?;
     let view = lookup::show(&app, &show_id)?;
@@ -75,7 +77,8 @@ pub(super) async fn change(
     let face = view.face();
     let capacities = capacities(&view);
     let plan = view.plan.as_deref();
-    let change = form::change(&asked, &face, plan, &capacities, &app.config.sale)?;
+    let mut change = form::change(&asked, &face, plan, &capacities, &app.config.sale)?;
+    real_names::add_to_change(&mut change.show, &asked, &face, &app.attendees)?;
     // All that can be refused is looked at before anything happens.
     for withdrawal in &change.withdrawals {
         check_free(&view, *withdrawal)?;

@@ -2,6 +2,7 @@
 
 use super::lifecycle::Lifecycle;
 use crate::app::App;
+use crate::attendees::{Attendees, verifiers};
 use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::config::secrets::{Secrets, keys_dir};
@@ -77,6 +78,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         ids: IdCodec::new(secrets.id_key),
         plans,
         keyring: Arc::new(keyring),
+        attendees: Attendees::new(secrets.document_key.reveal().as_bytes(), verifiers::built_in()),
         tickets,
         provider,
         sandbox,

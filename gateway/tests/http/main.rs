@@ -16,6 +16,7 @@ mod organising;
 mod panics;
 mod problems;
 mod queue;
+mod real_names;
 mod rubbish;
 mod scopes;
 mod seat_maps;

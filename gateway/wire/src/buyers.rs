@@ -4,7 +4,7 @@
 //! one answer without joining it to another. `version` always counts changes of one show's seats
 //! and stock; an answer carries the version that already contains what it says.
 
-use crate::TicketLine;
+use crate::{Attendee, IdentityRule, TicketLine};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -128,6 +128,9 @@ pub struct Show {
     pub max_per_user: u32,
     /// How long a hold lives where the buyer asks for nothing else.
     pub hold_seconds: u32,
+    /// What is asked of who comes; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityRule>,
     /// Counts changes of this show's seats and stock.
     pub version: u64,
 }
@@ -306,6 +309,11 @@ pub struct OrderRequest {
     pub user_id: String,
     /// Whom to reach about the order.
     pub contact: Contact,
+    /// Who comes: one for each ticket, in the order of the hold's seats. Only for a show that says
+    /// so in `identity`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 32)]
+    pub attendees: Vec<Attendee>,
 }
 
 /// Whom to reach about an order. Kept encrypted; it can be destroyed without harming the journal.
@@ -350,6 +358,10 @@ pub struct Order {
     /// The tickets without seats; absent in an order of seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<StockQuantity>,
+    /// Who comes, masked: one for each ticket, in their order. Nobody where the show does not ask,
+    /// or once they were erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attendees: Vec<Attendee>,
     /// The tickets, none before the order is paid.
     #[serde(default)]
     pub tickets: Vec<TicketLine>,

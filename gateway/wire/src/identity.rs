@@ -237,7 +237,8 @@ pub struct PersonExport {
     pub orders: Vec<ExportedOrder>,
 }
 
-/// An order with what its buyer wrote.
+/// An order with what its buyer wrote. Its `attendees` are in full where the person asks, and
+/// masked where the organiser does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportedOrder {

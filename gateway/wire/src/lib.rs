@@ -11,6 +11,7 @@
 //! - a response may gain fields, so its types accept what they do not know.
 //!
 //! ```text
+//!   attendees   everywhere   who comes, where a show asks for it
 //!   buyers      /api/v1      shows, seats, holds, orders
 //!   challenge   /api/v1      what is asked of who joins or registers
 //!   tickets     /api/v1      tickets, check-ins, keys
@@ -25,6 +26,7 @@
 //!   seatmap     /api/v1      the compact binary seat map (`USM1`)
 //! ```
 
+pub mod attendees;
 pub mod buyers;
 pub mod challenge;
 pub mod identity;
@@ -38,6 +40,7 @@ pub mod risk;
 pub mod seatmap;
 pub mod tickets;
 
+pub use attendees::*;
 pub use buyers::*;
 pub use challenge::*;
 pub use identity::*;

@@ -1,6 +1,8 @@
 //! What organisers send and get under `/admin/v1`.
 
-use crate::{Contact, Order, OrderStatus, PageMeta, SaleState, StockQuantity};
+use crate::{
+    Attendee, Contact, IdentityRule, Order, OrderStatus, PageMeta, SaleState, StockQuantity,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -90,6 +92,10 @@ pub struct ShowRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub hold_seconds: Option<u32>,
+    /// What is asked of who comes; nothing where absent. Each stock pool of such a show has one
+    /// segment, since documents are counted by their owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityRule>,
 }
 
 /// A pool of tickets without seats.
@@ -163,6 +169,9 @@ pub struct ShowPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub hold_seconds: Option<u32>,
+    /// What is asked of who comes; fixed once anything was put on sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityRule>,
 }
 
 /// Changes one stock pool.
@@ -324,6 +333,10 @@ pub struct CounterSaleRequest {
     /// Whom to reach, where the buyer says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
+    /// Who comes: as in an order, where the show asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 32)]
+    pub attendees: Vec<Attendee>,
 }
 
 /// Gives an order's money back by hand.

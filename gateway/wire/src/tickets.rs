@@ -1,5 +1,6 @@
 //! Tickets, what a gate says about them, and the keys that verify them.
 
+use crate::Attendee;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,6 +53,9 @@ pub struct Ticket {
     pub stock: Option<String>,
     /// Whether it still admits.
     pub status: TicketStatus,
+    /// Whom it is for, masked; absent where the show does not ask, or once they were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Attendee>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it was used.
@@ -115,6 +119,10 @@ pub struct CheckinAnswer {
     /// Where this ticket was admitted, now or before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<String>,
+    /// Whom a ticket that admits, or did before, is for: in full for a key with the scope to let
+    /// people in, else masked. Absent where the show does not ask, or once they were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Attendee>,
 }
 
 /// Whether the gate opens.

@@ -94,7 +94,7 @@ pub(super) fn request(
         Call::Order(_) => {
             let contact = Contact { name: format!("Buyer {user}"), ..Contact::default() };
             let (hold_id, user_id) = (attempt.hold_id.clone()?, user.clone());
-            let body = OrderRequest { hold_id, user_id, contact };
+            let body = OrderRequest { hold_id, user_id, contact, attendees: Vec::new() };
             post("/api/v1/orders".into(), Some(&key("order"))).json(&body)
         }
         Call::ReadOrder(_) => get(format!("/api/v1/orders/{}", attempt.order_id.as_ref()?)),

@@ -176,7 +176,8 @@ async fn buy(
     hold: &Hold,
 ) -> Option<Order> {
     let contact = Contact { name: format!("Buyer {user_id}"), ..Contact::default() };
-    let body = OrderRequest { hold_id: hold.hold_id.clone(), user_id: user_id.into(), contact };
+    let (hold_id, user_id) = (hold.hold_id.clone(), user_id.to_owned());
+    let body = OrderRequest { hold_id, user_id, contact, attendees: Vec::new() };
     let key = sale.key(visitor, "o");
     let request = post("/api/v1/orders".into(), Some(&key)).json(&body);
     let order: Order = browser.ask(Step::Order, request).await.ok()?;

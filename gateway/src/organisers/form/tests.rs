@@ -45,6 +45,7 @@ fn request() -> ShowRequest {
         stock: vec![stock("Floor", 1_200)],
         max_per_user: 4,
         hold_seconds: None,
+        identity: None,
     }
 }
 

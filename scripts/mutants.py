@@ -25,6 +25,13 @@ PARTS = {
         "build": ["-p", "usher-engine", "--lib", "--test", "rules"],
         "slow": ["agrees_with", "random_walk", "the_limits_hold"],
     },
+    "gate": {
+        "list": ["-p", "usher-engine", "-f", "engine/src/machine.rs", "-f", "engine/src/room/*.rs",
+                 "-f", "engine/src/accounts/*.rs"],
+        "build": ["-p", "usher-engine", "-p", "usher-simulate", "--lib", "--test", "rules",
+                  "--test", "rooms"],
+        "slow": ["agrees_with", "random_walk", "the_limits_hold", "no_place_is_lost"],
+    },
     "persistence": {
         "list": ["-p", "usher-persistence", "-f", "persistence/src/frame.rs",
                  "-f", "persistence/src/codec/*.rs", "-f", "persistence/src/memory.rs",

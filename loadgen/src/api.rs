@@ -307,6 +307,12 @@ pub fn get(path: String) -> Request {
     Request::new(Method::GET, path)
 }
 
+/// A PUT to a path.
+#[must_use]
+pub fn put(path: String) -> Request {
+    Request::new(Method::PUT, path)
+}
+
 /// A POST to a path, with an idempotency key where the call has one.
 ///
 /// # Panics

@@ -217,7 +217,7 @@ async fn make_show(plan: &OnsalePlan, helper: &Client, opens: Instant) -> anyhow
             "claimSeconds": 10,
         });
         let path = format!("/admin/v1/shows/{}/queue", show.show_id);
-        let put = Request::new(hyper::Method::PUT, path).json(&settings);
+        let put = put(path).json(&settings);
         let put = authorized(put, key).map_err(|reason| anyhow!(reason))?;
         let _: Value = must(helper, put).await.map_err(|reason| anyhow!("queue: {reason}"))?;
     }

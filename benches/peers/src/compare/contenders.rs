@@ -122,7 +122,7 @@ impl Sale {
             // Only a machine beyond imagination gets here; it is told that seats are taken.
             let show = &shows[show % shows.len()];
             let body = format!(r#"{{"userId":"buyer-{number}","seatIds":["{}"]}}"#, labels[seat]);
-            post(out, &format!("/api/v1/shows/{show}/holds"), &body);
+            write_post(out, &format!("/api/v1/shows/{show}/holds"), &body);
         }));
         Contender { name: "Usher", address: LISTEN, requests, answer: Right::Good }
     }
@@ -136,7 +136,7 @@ pub(crate) async fn sold_out(usher: &Usher) -> anyhow::Result<Contender> {
     let mut next = 0_usize;
     let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
         let seat = &labels[next % labels.len()];
-        post(out, &path, &format!(r#"{{"userId":"buyer-{next}","seatIds":["{seat}"]}}"#));
+        write_post(out, &path, &format!(r#"{{"userId":"buyer-{next}","seatIds":["{seat}"]}}"#));
         next += 1;
     }));
     let mut connection = Connection::open(LISTEN).await?;
@@ -220,7 +220,7 @@ impl Stage {
             let (show, seat) = (next / labels.len(), next % labels.len());
             let seat = &labels[seat];
             let body = format!(r#"{{"userId":"buyer-{next}","seatIds":["{show}-{seat}"]}}"#);
-            post(out, path, &body);
+            write_post(out, path, &body);
             next += 1;
         }));
         Contender {
@@ -271,7 +271,7 @@ impl Empty {
         let mut next = 0_usize;
         let requests = Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
             let body = format!(r#"{{"userId":"buyer-{next}","seatIds":["s01-A-{}"]}}"#, next % 40);
-            post(out, "/empty", &body);
+            write_post(out, "/empty", &body);
             next += 1;
         }));
         let (name, answer) = ("empty handler", Right::Good);
@@ -298,12 +298,13 @@ fn standing(path: String) -> Rc<Requests> {
     Rc::new(RefCell::new(move |out: &mut Vec<u8>| {
         let stock = r#"{"name":"standing","quantity":1}"#;
         let body = format!(r#"{{"userId":"buyer-{next}","stock":{stock}}}"#);
-        post(out, &path, &body);
+        write_post(out, &path, &body);
         next += 1;
     }))
 }
 
-fn post(out: &mut Vec<u8>, path: &str, body: &str) {
+/// Writes a request with a JSON body.
+pub(crate) fn write_post(out: &mut Vec<u8>, path: &str, body: &str) {
     use std::io::Write as _;
     let written = write!(
         out,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use serde::de::DeserializeOwned;
-use usher_loadgen::api::{get, post};
+use serde_json::json;
+use usher_loadgen::api::{get, post, put};
 use usher_loadgen::http::{Address, Client, Manners, Outcome, Reply, Request};
 use usher_loadgen::meter::{Meter, Step};
 use usher_loadgen::reread::{authorized, must};
@@ -182,6 +183,15 @@ impl Usher {
         let name = "standing".into();
         request.stock.push(StockRequest { name, quantity, price_cents: 4_500, segments: None });
         self.announce(&request).await
+    }
+
+    /// Gives a show a waiting room that people may join and that opens in years.
+    pub(crate) async fn waiting_room(&self, show: &str) -> anyhow::Result<()> {
+        let times =
+            json!({"preQueueAt": "2020-01-01T00:00:00Z", "opensAt": "2090-01-01T00:00:00Z"});
+        let request = put(format!("/admin/v1/shows/{show}/queue")).json(&times);
+        let _: serde_json::Value = self.organise(request).await?;
+        Ok(())
     }
 
     async fn announce(&self, request: &ShowRequest) -> anyhow::Result<String> {

@@ -9,6 +9,7 @@ pub(crate) mod maps;
 mod memory;
 mod overload;
 mod parts;
+mod queue;
 mod recovery;
 mod sale;
 mod streams;
@@ -64,6 +65,9 @@ pub(crate) async fn measure(settings: &Settings) -> (Vec<Row>, Vec<String>) {
     }
     if wants(&[18]) {
         take("row 18", tools::measure(settings).await);
+    }
+    if wants(&[19]) {
+        take("row 19", queue::measure(settings).await);
     }
     rows.sort_by_key(|row| row.number);
     (rows, failures)

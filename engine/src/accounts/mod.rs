@@ -123,18 +123,6 @@ impl Accounts {
         self.by_login.get(&login).copied()
     }
 
-    /// How many accounts there are here.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.accounts.len()
-    }
-
-    /// Whether there is no account here.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
-    }
-
     /// The keys of integrators, by number.
     #[must_use]
     pub fn keys(&self) -> &BTreeMap<ApiKeyNo, ApiKey> {

@@ -85,6 +85,8 @@ fn an_answer_that_was_lost_is_given_again_for_a_while() {
         restart
         @15 ann refreshes 1.0       => again: password 1; sessions 1.1 until 3605
         @15 ann refreshes 1.1       => password 1; sessions 1.2 until 3615
+        # A repeat asks for the same token; who asks for another one is somebody else.
+        @16 ann refreshes 1.1 anew  => no: the refresh token was used before; its session has ended
         ",
     );
 }
@@ -122,8 +124,8 @@ fn sessions_are_bounded_and_the_least_used_goes() {
             ann refreshes 1.1
             ann refreshes 3.0
             ? count ann             => 16 sessions
-            # Those whose time is over do not count.
-            @9000 ann logs in
+            # Those whose time is over at this moment do not count.
+            @3601 ann logs in
             ? count ann             => 1 sessions
             "
         ),

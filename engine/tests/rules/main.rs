@@ -15,6 +15,7 @@ mod expiry;
 mod holds;
 mod idempotency;
 mod limits;
+mod machines;
 mod orders;
 mod passes;
 mod payments;

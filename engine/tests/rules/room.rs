@@ -1,6 +1,6 @@
 //! The waiting room: joining, the draw, calling by weighted turns, passes, and who goes where.
 
-mod stage;
+pub(crate) mod stage;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -59,6 +59,7 @@ fn a_list_is_closed_in_time_even_if_the_clock_wakes_nobody() {
         set up
         @99 ann joins           => entered
         @100 ben joins          => waiting, turn 1
+        ? list                  => 1 on the list
         draw x
         ? order all             => ann ben
         ",

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   ann registers [as NUMBER|NAME] [agreeing TEXT]     ann found
-//!   ann logs in [over PASSWORD_VERSION]                ann refreshes 1.0 [forged]
+//!   ann logs in [over PASSWORD_VERSION]                ann refreshes 1.0 [forged|anew]
 //!   ann logs out 1 | everywhere                        ann sets password over 1 [keeping 2]
 //!   ann offered r1 for SECONDS                         ann resets by r1
 //!   ann agrees TEXT                                    ann erased
@@ -98,9 +98,11 @@ impl Stage {
             assert_eq!(replayed, decision.events.is_empty(), "{decision:?}");
         }
         if !decision.events.is_empty() {
+            let records = self.live.version() + 1;
             for machine in [&mut self.live, &mut self.replayed, &mut self.restored] {
                 machine.apply(&decision.events, self.now);
                 machine.assert_conserved();
+                assert_eq!((machine.version(), machine.last_at()), (records, self.now));
             }
         }
         let image = self.live.image();
@@ -201,6 +203,7 @@ fn parse(words: &[&str], now: Timestamp) -> AccountsCommand {
             let (session, generation) = token_name.split_once('.').expect("SESSION.GENERATION");
             let (session, generation) =
                 (session.parse().expect("1"), generation.parse().expect("0"));
+            let next = token(name, session, generation + 1);
             let shown =
                 if rest == ["forged"] { proof("forged") } else { token(name, session, generation) };
             AccountsCommand::Refresh(Refresh {
@@ -208,7 +211,7 @@ fn parse(words: &[&str], now: Timestamp) -> AccountsCommand {
                 session: SessionNo(session),
                 generation,
                 proof: shown,
-                next: token(name, session, generation + 1),
+                next: if rest == ["anew"] { proof("anew") } else { next },
                 lives_ms: LIVES_MS,
             })
         }

@@ -7,7 +7,7 @@
 //!   ann joins [club]     ann claims [for N]     ann leaves     expel ann     ann uses [PASS]
 //!   draw VALUE           call 3                 call ann ben   wait
 //!   open | close | pause | resume               flow RATE SHOP
-//!   ? room | ? ann | ? order club | ? counts
+//!   ? room | ? ann | ? order club | ? counts | ? list
 //! ```
 
 use std::collections::BTreeMap;
@@ -119,9 +119,11 @@ impl Stage {
             return;
         }
         let now = moment(self.now);
+        let records = self.live.version() + 1;
         for room in [&mut self.live, &mut self.replayed, &mut self.restored] {
             room.apply(&decision.events, now);
             room.assert_conserved();
+            assert_eq!((room.version(), room.last_at()), (records, now));
         }
         if self.live.version().is_multiple_of(self.compare_every) {
             self.compare();
@@ -205,6 +207,7 @@ impl Stage {
                 let paused = if self.live.is_paused() { ", paused" } else { "" };
                 format!("{:?}{paused}", self.live.stage())
             }
+            ["list"] => format!("{} on the list", self.live.listed()),
             ["counts"] => {
                 let (called, passed) = self.live.called_and_passed();
                 format!("{} places, {called} called, {passed} passed", self.live.places().len())

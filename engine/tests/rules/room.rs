@@ -165,6 +165,26 @@ fn places_are_given_up_and_taken_away() {
 }
 
 #[test]
+fn who_joins_again_may_change_lanes_unless_the_draw_has_theirs() {
+    check(
+        "another lane",
+        "
+        set up pre=0 opens=50 lanes=all:1,club:1
+        ann joins               => entered
+        @50 ben joins           => waiting, turn 1
+        draw x
+        call 2                  => called ann ben
+        ann leaves              => ended: Left
+        ben leaves              => ended: Left
+        ann joins club          => waiting, turn 2
+        ben joins club          => waiting, turn 0
+        ? order all             => ann
+        ? order club            => ben
+        ",
+    );
+}
+
+#[test]
 fn lanes_take_turns_by_weight_and_none_waits_for_ever() {
     check(
         "weights",

@@ -165,6 +165,37 @@ fn places_are_given_up_and_taken_away() {
 }
 
 #[test]
+fn it_is_counted_what_became_of_everybody() {
+    let joins: String = "abcdefghi".chars().map(|name| format!("{name} joins\n")).collect();
+    check(
+        "tally",
+        &format!(
+            "
+            set up pre=0 opens=0 claim=30 pass=60
+            {joins}
+            call 9
+            a leaves
+            b leaves
+            expel c
+            expel d
+            e claims
+            f claims
+            g claims
+            h claims
+            e uses
+            f uses
+            @30 wait
+            @60 wait
+            ? tally         => 9 called, 4 passes, 2 used, 2 lapsed, 1 missed, 2 left, 2 expelled
+            call 1          => called i
+            @90 wait
+            ? tally         => 10 called, 4 passes, 2 used, 2 lapsed, 2 missed, 2 left, 2 expelled
+            "
+        ),
+    );
+}
+
+#[test]
 fn who_joins_again_may_change_lanes_unless_the_draw_has_theirs() {
     check(
         "another lane",

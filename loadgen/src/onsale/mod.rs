@@ -32,9 +32,10 @@ use tokio::task::JoinSet;
 use usher_audit::{Entry, Rules};
 use usher_wire::{Show, StockRequest};
 
+use crate::api::put;
 use crate::clock::Clock;
 use crate::draw;
-use crate::http::{Address, Client, Manners, Request};
+use crate::http::{Address, Client, Manners};
 use crate::meter::Meter;
 use crate::recorder::{self, Recorder};
 use crate::reread::{Ops, authorized, must};

@@ -7,14 +7,14 @@
 //!   ann joins [club]     ann claims [for N]     ann leaves     expel ann     ann uses [PASS]
 //!   draw VALUE           call 3                 call ann ben   wait
 //!   open | close | pause | resume               flow RATE SHOP
-//!   ? room | ? ann | ? order club | ? counts | ? list
+//!   ? room | ? ann | ? order club | ? counts | ? list | ? tally
 //! ```
 
 use std::collections::BTreeMap;
 
 use usher_engine::room::{
     EntryId, LaneSetup, PassGoods, PassNo, Place, PlaceNo, PlaceState, Room, RoomCommand,
-    RoomEvent, RoomMove, Setup,
+    RoomEvent, RoomMove, Setup, Tally,
 };
 use usher_engine::{Decision, Effect, Event, MachineId, Outcome, Refusal, ShowKey, Subject};
 
@@ -211,6 +211,14 @@ impl Stage {
             ["counts"] => {
                 let (called, passed) = self.live.called_and_passed();
                 format!("{} places, {called} called, {passed} passed", self.live.places().len())
+            }
+            ["tally"] => {
+                let Tally { called, passes, used, lapsed, missed, left, expelled } =
+                    self.live.tally();
+                format!(
+                    "{called} called, {passes} passes, {used} used, {lapsed} lapsed, \
+                     {missed} missed, {left} left, {expelled} expelled"
+                )
             }
             ["order", name] => {
                 let lanes = &self.live.setup().expect("set up").lanes;

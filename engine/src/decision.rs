@@ -1,7 +1,5 @@
 //! What `execute` hands back: facts to record, something to answer, something to do afterwards.
 
-use smallvec::smallvec;
-
 use crate::accounts::ApiKeyNo;
 use crate::command::PassUse;
 use crate::event::{Event, Events};
@@ -114,7 +112,8 @@ impl Decision {
     }
 
     pub(crate) fn done(event: Event, subject: Subject) -> Self {
-        Self::all(smallvec![event], subject)
+        // Not `smallvec![event]`, which moves the event once more.
+        Self::all(Events::from_buf([event]), subject)
     }
 
     pub(crate) fn all(events: Events, subject: Subject) -> Self {

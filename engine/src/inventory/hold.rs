@@ -42,19 +42,21 @@ impl Inventory {
             Ok(Choice::Found { claim, overdue }) => {
                 let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
                 let hold = self.next_hold;
-                let mut events = expiry_first(overdue);
-                let used = request.pass.filter(|_| terms.pass_required);
-                events.extend(used.map(Event::PassUsed));
-                events.push(Event::Held {
+                let held = Event::Held {
                     hold,
                     buyer: request.buyer,
                     total: self.price(&claim, terms),
                     claim,
                     ends_at: now.plus_ms(lives_ms),
                     key: request.key,
-                });
-                let mut decision = Decision::all(events, Subject::Hold(hold));
-                decision.effects.extend(used.map(Effect::TellRoom));
+                };
+                let mut decision = Decision::done(held, Subject::Hold(hold));
+                let used = request.pass.filter(|_| terms.pass_required);
+                if used.is_some() || !overdue.is_empty() {
+                    let first = expiry_first(overdue).into_iter();
+                    decision.events.insert_many(0, first.chain(used.map(Event::PassUsed)));
+                    decision.effects.extend(used.map(Effect::TellRoom));
+                }
                 decision
             }
             Ok(Choice::Short(short)) => parked(short, wish_units(&request.wish)),

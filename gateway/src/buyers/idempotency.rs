@@ -2,15 +2,16 @@
 //!
 //! The key travels into the owner's state as two numbers: one for operation and key, one for what
 //! was asked. The owner keeps them per buyer, so keys of different buyers never meet. Both numbers
-//! are the first 8 bytes of a SHA-256 and part of the data format, since a repeat may come after a
-//! restart with a newer version of this software.
+//! are XXH3 hashes and part of the data format, since a repeat may come after a restart with a newer
+//! version of this software. Nothing slower is needed: who finds two keys or two requests with the
+//! same number gets an earlier answer of their own instead of a new one.
 
 use crate::http::problem::{ApiError, Code};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use usher_engine::command::KeyUse;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The header of the IETF draft.
 pub const HEADER: &str = "Idempotency-Key";
@@ -25,17 +26,17 @@ pub const REPLAYED_HEADER: &str = "Idempotent-Replayed";
 /// The most characters in a key, without its quotes.
 const CHARS_MAX: usize = 255;
 
-/// What a key is used for. The words are part of the data format.
+/// What a key is used for. The numbers are part of the data format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Placing a hold.
-    Hold,
+    Hold = 1,
     /// Placing an order.
-    Order,
+    Order = 2,
     /// Starting a payment.
-    Pay,
+    Pay = 3,
     /// Selling at the counter.
-    CounterSale,
+    CounterSale = 4,
 }
 
 /// A key as its caller wrote it, without quotes.
@@ -79,30 +80,16 @@ impl Key {
     /// caller asked for, in the one form that these types are written in, so that spaces and the
     /// order of fields make no difference.
     pub fn used_for(&self, operation: Operation, asked: &impl Serialize) -> KeyUse {
-        let word: &[u8] = match operation {
-            Operation::Hold => b"hold",
-            Operation::Order => b"order",
-            Operation::Pay => b"pay",
-            Operation::CounterSale => b"counter",
-        };
         let canonical = serde_json::to_vec(asked).expect("requests are plain data");
-        KeyUse {
-            key: first_bytes(
-                Sha256::new().chain_update(word).chain_update([0]).chain_update(&self.0),
-            ),
-            digest: first_bytes(Sha256::new().chain_update(canonical)),
-        }
+        // Not as a seed: short keys that differ as the seeds do would meet.
+        let scoped = [&[operation as u8], self.0.as_bytes()].concat();
+        KeyUse { key: xxh3_64(&scoped), digest: xxh3_64(&canonical) }
     }
 }
 
 /// A number for a text that a caller chose, such as the name of a scan.
 pub fn number_of(text: &str) -> u64 {
-    first_bytes(Sha256::new().chain_update(text))
-}
-
-fn first_bytes(hash: Sha256) -> u64 {
-    let digest = hash.finalize();
-    u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes"))
+    xxh3_64(text.as_bytes())
 }
 
 /// Reads a key: a string of structured fields (RFC 8941), or the same bare, as most send it.
@@ -196,11 +183,22 @@ mod tests {
         assert_ne!(one.digest, other_body.digest);
     }
 
+    /// As a client that counts would choose them.
+    #[test]
+    fn short_keys_do_not_meet() {
+        use Operation::{CounterSale, Hold, Order, Pay};
+        let operations = [Hold, Order, Pay, CounterSale].into_iter();
+        let used = operations.flat_map(|operation| {
+            (0..1_000).map(move |n| key(&n.to_string()).used_for(operation, &n).key)
+        });
+        assert_eq!(used.collect::<std::collections::HashSet<_>>().len(), 4_000);
+    }
+
     #[test]
     fn the_numbers_are_the_same_for_ever() {
-        // `printf 'hold\0a' | sha256sum` and `printf '["x"]' | sha256sum`.
+        // `printf '\1a' | xxhsum -H3` and `printf '["x"]' | xxhsum -H3`.
         let used = key("a").used_for(Operation::Hold, &["x"]);
-        assert_eq!(format!("{:016x}", used.key), "fe33d4445b6a11d3");
-        assert_eq!(format!("{:016x}", used.digest), "cd65ea2c2ad99e94");
+        assert_eq!(format!("{:016x}", used.key), "21c8324543049a44");
+        assert_eq!(format!("{:016x}", used.digest), "ce30147bb02271ac");
     }
 }

@@ -19,7 +19,7 @@ use crate::core::{Core, Partition, RefundOrder, Surroundings};
 use crate::keeper::{self, Compactor, KeeperConfig};
 use crate::lanes::{LaneEnds, LaneSizes, Lanes};
 use crate::recovery::{RecoveryError, SharedPlans, State};
-use crate::replica;
+use crate::replica::{self, RESTS_AFTER};
 use crate::route::Routes;
 use crate::router::{Inner, Router};
 use crate::stats::ShardStats;
@@ -103,7 +103,8 @@ impl Runtime {
             plans: plans.clone(),
             given_back_ms_max: config.given_back_ms_max,
         };
-        let (replica, replica_thread) = replica::start(journal.reader(), snapshots.clone(), plans);
+        let (replica, replica_thread) =
+            replica::start(journal.reader(), snapshots.clone(), plans, RESTS_AFTER);
         let (writer, writer_thread) = writer::start(journal, Box::new(told));
         let (refund_sender, refunds) = mpsc::unbounded_channel();
         let around = Surroundings {

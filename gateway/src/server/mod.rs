@@ -15,6 +15,7 @@ pub mod docs;
 pub mod health;
 pub mod lifecycle;
 mod listen;
+mod memory;
 pub mod mount;
 mod open;
 mod stages;
@@ -46,6 +47,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut listeners = listen::start(&app, sockets)?;
     room::flow::start(&app);
+    memory::start();
     announce(&app);
     tokio::select! {
         _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),

@@ -3,6 +3,9 @@
 //! It follows the journal when somebody asks it something, writes snapshots, and serves what would
 //! hold up a live shard: lists, reports, history, audit. It never asks a shard for anything, so a
 //! sale does not notice it.
+//!
+//! The copy takes as much memory as all live state. So it is made for the first question, given up
+//! when nobody has asked for a while, and made anew, from snapshot and journal, for the next.
 
 mod audit;
 mod history;
@@ -12,10 +15,12 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use usher_engine::hash::FixedHashMap;
@@ -32,6 +37,10 @@ pub use report::{Figures, ORDER_STATUSES, ShowFigures};
 
 /// Questions that may wait.
 const QUESTIONS_MAX: usize = 256;
+
+/// How long the copy is kept after a question. Who looks at a report every few seconds never waits
+/// for a load; who comes after a night waits as after a start.
+pub(crate) const RESTS_AFTER: Duration = Duration::from_secs(60);
 
 /// What the replica's thread is told.
 enum Question {
@@ -128,23 +137,65 @@ fn caught_up<T>(
     }
 }
 
-/// Starts the replica's thread.
+/// Starts the replica's thread. The copy rests after `rests_after` without a question.
 pub(crate) fn start(
     reader: Arc<dyn JournalReader>,
     snapshots: Arc<dyn Snapshots>,
     plans: SharedPlans,
+    rests_after: Duration,
 ) -> (ReplicaHandle, JoinHandle<()>) {
     let (questions, receiver) = bounded(QUESTIONS_MAX);
-    let replica = Replica { state: None, orders: OrderIndex::default(), reader, snapshots, plans };
-    let thread = std::thread::Builder::new().name("usher-replica".into());
-    let thread = thread.spawn(move || run(replica, &receiver)).expect("a thread can be started");
-    (ReplicaHandle { questions }, thread)
+    let empty = move || Replica {
+        state: None,
+        orders: OrderIndex::default(),
+        reader: reader.clone(),
+        snapshots: snapshots.clone(),
+        plans: plans.clone(),
+    };
+    let thread = named_thread();
+    let thread = thread.spawn(move || run(empty, &receiver, rests_after));
+    (ReplicaHandle { questions }, thread.expect("a thread can be started"))
 }
 
-fn run(mut replica: Replica, questions: &Receiver<Question>) {
-    while let Ok(Question::Ask(question)) = questions.recv() {
-        question(&mut replica);
+/// The copy lives on a thread that ends when it rests, since an allocator gives the memory of a
+/// thread back when the thread ends, and while it waits it does not.
+fn run(empty: impl Fn() -> Replica, questions: &Receiver<Question>, rests_after: Duration) {
+    while let Ok(Question::Ask(first)) = questions.recv() {
+        let replica = empty();
+        let answered = std::thread::scope(|scope| {
+            let answer = move || answer_until_rest(replica, first, questions, rests_after);
+            let thread = named_thread().spawn_scoped(scope, answer);
+            thread.expect("a thread can be started").join()
+        });
+        match answered {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
+}
+
+/// Answers questions until none has come for a while, or there will be no more.
+fn answer_until_rest(
+    mut replica: Replica,
+    first: Box<dyn FnOnce(&mut Replica) + Send>,
+    questions: &Receiver<Question>,
+    rests_after: Duration,
+) -> ControlFlow<()> {
+    first(&mut replica);
+    loop {
+        match questions.recv_timeout(rests_after) {
+            Ok(Question::Ask(question)) => question(&mut replica),
+            Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+            Ok(Question::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                return ControlFlow::Break(());
+            }
+        }
+    }
+}
+
+fn named_thread() -> std::thread::Builder {
+    std::thread::Builder::new().name("usher-replica".into())
 }
 
 impl Replica {

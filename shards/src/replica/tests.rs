@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use usher_engine::command::{
     CheckIn, CounterSale, HoldRequest, OrderRequest, PaymentMessage, PaymentVerdict, TicketNonces,
@@ -67,12 +68,17 @@ struct Sale {
 
 impl Sale {
     fn open() -> Self {
+        Self::open_resting(super::RESTS_AFTER)
+    }
+
+    /// The copy rests after `rests_after` without a question.
+    fn open_resting(rests_after: Duration) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let disk = MemoryDisk::new();
         let (journal, _) = disk.open().expect("an empty journal");
         let snapshots = FileSnapshots::open(dir.path(), 2).expect("a directory");
         let plans = Arc::new(OnePlan(plan()));
-        let (replica, _) = start(journal.reader(), Arc::new(snapshots), plans);
+        let (replica, _) = start(journal.reader(), Arc::new(snapshots), plans, rests_after);
         let mut sale = Self {
             inventories: HashMap::new(),
             seqs: HashMap::new(),
@@ -388,4 +394,26 @@ fn a_counter_sale_is_an_order_like_any_other() {
     assert_eq!(sale.ask(|replica| replica.orders_of(BuyerId(9)).to_vec()), [(HOUSE, order)]);
     let figures = sale.ask(|replica| replica.figures(SHOW)).expect("a show");
     assert_eq!(figures.total().revenue, Cents(1_000));
+}
+
+#[test]
+fn a_copy_that_nobody_asks_is_given_up_and_made_anew() {
+    let rests_after = Duration::from_millis(5);
+    let mut sale = Sale::open_resting(rests_after);
+    sale.buy(HOUSE, 1, seats(&[0]));
+    let sold =
+        |sale: &Sale| sale.ask(|replica| replica.figures(SHOW)).expect("a show").total().sold;
+    assert_eq!(sold(&sale), 1);
+    let has_copy = |sale: &Sale| {
+        let question = sale.replica.post(|replica| Ok(replica.state.is_some())).expect("room");
+        question.blocking_recv().expect("it did not stop").expect("nothing was read")
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while has_copy(&sale) {
+        assert!(std::time::Instant::now() < until, "the copy never rests");
+        std::thread::sleep(rests_after * 4);
+    }
+    sale.buy(HOUSE, 2, seats(&[1]));
+    assert_eq!(sold(&sale), 2);
+    assert_eq!(sale.ask(|replica| replica.orders_of(BuyerId(2)).len()), 1);
 }

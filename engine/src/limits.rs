@@ -6,6 +6,9 @@ pub const UNITS_PER_HOLD_MAX: u32 = 32;
 /// Holds and unpaid orders that one buyer may have at once in one inventory.
 pub const HOLDS_PER_BUYER_MAX: u32 = 16;
 
+/// Units that a show may allow one document; what one has is looked through as a list.
+pub const UNITS_PER_DOCUMENT_MAX: u32 = 100;
+
 /// Idempotency keys remembered per buyer and inventory; the oldest goes first.
 pub const KEYS_PER_BUYER_MAX: usize = 64;
 

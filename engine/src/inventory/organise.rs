@@ -5,7 +5,7 @@ use super::{Goods, Inventory};
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::{Event, Events};
 use crate::id::{POOLS_MAX, SEGMENTS_MAX};
-use crate::limits::{HOLD_MS_MAX, SCHEDULED_BATCHES_MAX, STOCK_MAX};
+use crate::limits::{HOLD_MS_MAX, SCHEDULED_BATCHES_MAX, STOCK_MAX, UNITS_PER_DOCUMENT_MAX};
 use crate::money::Cents;
 use crate::refusal::Refusal;
 use crate::show::{
@@ -193,6 +193,9 @@ fn check_documents(
     terms: &Terms,
     mut segments: impl Iterator<Item = u16>,
 ) -> Result<(), &'static str> {
+    if terms.units_per_document_max > UNITS_PER_DOCUMENT_MAX {
+        return Err("one document may have at most 100 tickets");
+    }
     if terms.units_per_document_max > 0 && segments.any(|segments| segments > 1) {
         return Err("with the real-name rule, a stock pool has one segment");
     }

@@ -149,6 +149,8 @@ fn the_rule_is_fixed_once_anything_is_on_sale() {
         "
         show: draft documents=1 stock=10/1
         change documents 0          => done
+        change documents 101        => no: one document may have at most 100 tickets
+        change documents 100        => done
         change documents 2          => done
         on sale A1
         change documents 1          => no: the real-name rule is fixed once anything was put on sale

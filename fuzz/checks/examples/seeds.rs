@@ -29,6 +29,10 @@ const BODIES: &[(&str, &str)] = &[
         r#"{"holdId":"h_0","userId":"ada","contact":{"name":"Ada","phone":"1","email":"a@b"}}"#,
     ),
     (
+        "order_named",
+        r#"{"holdId":"h_0","contact":{"name":"Ada"},"attendees":[{"name":"\u738b","document":"A1-23"}]}"#,
+    ),
+    (
         "callback",
         r#"{"paymentId":"p_0","orderId":"o_0","status":"SUCCESS","amountCents":1,"signature":"00"}"#,
     ),
@@ -41,6 +45,7 @@ const BODIES: &[(&str, &str)] = &[
         r#"{"showId":"hamlet","title":"Hamlet","venue":"Teatro","city":"Taipei","performers":["x"],"startsAt":"2030-05-01T19:30:00Z","saleStartsAt":"2020-01-01T00:00:00Z","saleEndsAt":"2030-05-01T19:00:00+01:00","currency":"TWD","prices":{"Red":1},"stock":[{"name":"Floor","quantity":5,"priceCents":1,"segments":3}],"maxPerUser":6,"holdSeconds":300}"#,
     ),
     ("patch", r#"{"title":"Hamlet","stock":[{"name":"Floor","quantity":7}],"prices":{"Red":2}}"#),
+    ("identity", r#"{"identity":{"required":true,"verifier":"tw-id","unitsPerDocument":2}}"#),
     ("put_on_sale", r#"{"section":"st","quantity":3,"at":"2030-01-01T00:00:00.5Z"}"#),
     ("counter", r#"{"seatIds":["A-1"],"contact":{"name":"\ud83c\udfab"}}"#),
     ("refund", r#"{"reason":"rain"}"#),

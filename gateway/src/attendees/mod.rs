@@ -186,6 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_of_a_request_that_names_people_is_keyed() {
+        let request =
+            actix_web::test::TestRequest::default().insert_header(("Idempotency-Key", "a"));
+        let key = crate::buyers::idempotency::required(&request.to_http_request()).expect("a key");
+        let who = [Attendee { name: "Ada".into(), document: "A123456789".into() }];
+        let used = |key_of: &[u8], who: &[Attendee]| {
+            attendees(key_of).used(&key, Operation::Order, &who, who)
+        };
+        let plain = key.used_for(Operation::Order, &who);
+        let keyed = used(b"k", &who);
+        assert_eq!(keyed, used(b"k", &who), "a repeat is one");
+        assert_eq!(keyed.key, plain.key);
+        assert_ne!(keyed.digest, plain.digest);
+        assert_ne!(keyed.digest, used(b"another", &who).digest);
+        assert_eq!(used(b"k", &[]), key.used_for(Operation::Order, &[(); 0]), "as ever");
+    }
+
+    #[test]
     fn the_contract_names_the_verifiers_that_there_are() {
         let json = serde_json::to_value(crate::openapi::document()).expect("plain data");
         let pattern = &json["components"]["schemas"]["IdentityRule"]["properties"]["verifier"];

@@ -1,5 +1,6 @@
 //! The real-name rule as an organiser writes it, checked and in the engine's words.
 
+use usher_engine::limits::UNITS_PER_DOCUMENT_MAX;
 use usher_engine::show::{NewShow, ShowChange};
 use usher_shards::Face;
 use usher_wire::{IdentityRule, ShowPatch, ShowRequest};
@@ -69,8 +70,9 @@ fn check(rule: &IdentityRule, known: &Attendees) -> Result<(String, u32), ApiErr
         let words = format!("it is none of {}", known.names().join(", "));
         return Err(ApiError::field("/identity/verifier", words));
     }
-    if rule.units_per_document == 0 {
-        return Err(ApiError::field("/identity/unitsPerDocument", "it must be at least 1"));
+    if !(1..=UNITS_PER_DOCUMENT_MAX).contains(&rule.units_per_document) {
+        let words = format!("it must be 1 to {UNITS_PER_DOCUMENT_MAX}");
+        return Err(ApiError::field("/identity/unitsPerDocument", words));
     }
     match rule.required {
         true => Ok((rule.verifier.clone(), rule.units_per_document)),

@@ -196,8 +196,10 @@ async fn a_show_asks_who_comes_from_before_it_is_on_sale_or_not_at_all() {
     let unknown = json!({"required": true, "verifier": "library-card"});
     let unknown = make(unknown, 1).await.refused(400, "INVALID_FIELD");
     assert_eq!(unknown["pointer"], "/identity/verifier");
-    let none = make(json!({"required": true, "unitsPerDocument": 0}), 1).await;
-    assert_eq!(none.refused(400, "INVALID_FIELD")["pointer"], "/identity/unitsPerDocument");
+    for units in [0, 101] {
+        let wrong = make(json!({"required": true, "unitsPerDocument": units}), 1).await;
+        assert_eq!(wrong.refused(400, "INVALID_FIELD")["pointer"], "/identity/unitsPerDocument");
+    }
     let off = make(json!({"required": false}), 2).await.expect(201);
     assert!(off.get("identity").is_none(), "{off}");
     let patch = |show_id: &str, identity: Value| {

@@ -64,7 +64,7 @@ pub struct IdentityRule {
     pub verifier: String,
     /// How many seats, and tickets of each stock pool, one document may have.
     #[serde(default = "one")]
-    #[schema(minimum = 1, default = 1)]
+    #[schema(minimum = 1, maximum = 100, default = 1)]
     pub units_per_document: u32,
 }
 

@@ -165,6 +165,26 @@ fn places_are_given_up_and_taken_away() {
 }
 
 #[test]
+fn a_block_is_what_was_last_called_of_the_own_lane() {
+    check(
+        "blocks",
+        "
+        set up pre=0 opens=0 lanes=all:1,club:1
+        a1 joins
+        a2 joins
+        a3 joins
+        c1 joins club
+        call 1                  => called a1
+        call 1                  => called c1
+        @30 ? a1                => returning, turn 2
+        a2 leaves               => ended: Left
+        ? next all              => turn 2
+        call 1                  => called a1
+        ",
+    );
+}
+
+#[test]
 fn it_is_counted_what_became_of_everybody() {
     let joins: String = "abcdefghi".chars().map(|name| format!("{name} joins\n")).collect();
     check(

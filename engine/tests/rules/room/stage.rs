@@ -7,13 +7,13 @@
 //!   ann joins [club]     ann claims [for N]     ann leaves     expel ann     ann uses [PASS]
 //!   draw VALUE           call 3                 call ann ben   wait
 //!   open | close | pause | resume               flow RATE SHOP
-//!   ? room | ? ann | ? order club | ? counts | ? list | ? tally
+//!   ? room | ? ann | ? order club | ? counts | ? list | ? tally | ? next club
 //! ```
 
 use std::collections::BTreeMap;
 
 use usher_engine::room::{
-    EntryId, LaneSetup, PassGoods, PassNo, Place, PlaceNo, PlaceState, Room, RoomCommand,
+    EntryId, Lane, LaneSetup, PassGoods, PassNo, Place, PlaceNo, PlaceState, Room, RoomCommand,
     RoomEvent, RoomMove, Setup, Tally,
 };
 use usher_engine::{Decision, Effect, Event, MachineId, Outcome, Refusal, ShowKey, Subject};
@@ -220,17 +220,20 @@ impl Stage {
                      {missed} missed, {left} left, {expelled} expelled"
                 )
             }
-            ["order", name] => {
-                let lanes = &self.live.setup().expect("set up").lanes;
-                let at = lanes.iter().position(|lane| *lane.name == **name).expect("a lane");
-                self.names_of(self.live.lanes()[at].order.iter().copied())
-            }
+            ["order", name] => self.names_of(self.lane(name).order.iter().copied()),
+            ["next", name] => format!("turn {}", self.lane(name).next_turn),
             [who] => {
                 let no = self.live.find(entry(who)).expect("a place");
                 place(self.live.place(no).expect("a place"))
             }
             _ => panic!("no such question: {question:?}"),
         }
+    }
+
+    fn lane(&self, name: &str) -> &Lane {
+        let lanes = &self.live.setup().expect("set up").lanes;
+        let at = lanes.iter().position(|lane| *lane.name == *name).expect("a lane");
+        &self.live.lanes()[at]
     }
 
     fn names_of(&self, places: impl Iterator<Item = PlaceNo>) -> String {

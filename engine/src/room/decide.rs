@@ -102,9 +102,10 @@ impl Room {
         if usize::from(lane) >= setup.lanes.len() {
             return Err(RoomRefusal::UnknownLane);
         }
-        let (mut events, stage) = self.due_moves(setup, now);
-        if matches!(stage, Stage::Closed | Stage::Drained) {
-            return Err(RoomRefusal::NotOpen(stage));
+        let mut events = self.due_moves(setup, now);
+        // A move that is due leads to where people may join.
+        if events.is_empty() && matches!(self.stage, Stage::Closed | Stage::Drained) {
+            return Err(RoomRefusal::NotOpen(self.stage));
         }
         let place = match known {
             Some(place) => {
@@ -121,19 +122,17 @@ impl Room {
         Ok(Decision::all(events, Subject::Place(place)))
     }
 
-    /// What the clock has brought about and was not recorded yet, and where the room then stands.
-    fn due_moves(&self, setup: &Setup, now: Timestamp) -> (Events, Stage) {
+    /// What the clock has brought about and was not recorded yet.
+    fn due_moves(&self, setup: &Setup, now: Timestamp) -> Events {
         let mut events = Events::new();
-        let mut stage = self.stage;
-        if stage == Stage::Closed && now >= setup.pre_queue_at {
+        if self.stage == Stage::Closed && now >= setup.pre_queue_at {
             events.push(Event::Room(RoomEvent::PreQueueOpened));
-            stage = Stage::PreQueue;
         }
-        if stage == Stage::PreQueue && now >= setup.opens_at {
+        let is_pre_queue = self.stage == Stage::PreQueue || !events.is_empty();
+        if is_pre_queue && now >= setup.opens_at {
             events.push(Event::Room(self.close_list()));
-            stage = if self.listed == 0 { Stage::Open } else { Stage::Drawing };
         }
-        (events, stage)
+        events
     }
 
     fn close_list(&self) -> RoomEvent {
@@ -273,7 +272,7 @@ impl Room {
         let Some(setup) = &self.setup else {
             return Decision::refuse(RoomRefusal::NoRoom.into());
         };
-        let (mut events, _) = self.due_moves(setup, now);
+        let mut events = self.due_moves(setup, now);
         events.extend(self.next_slice().map(Event::Room));
         let due = self.deadlines.range(..=(now, PlaceNo(u32::MAX)));
         let places: Vec<_> = due.take(LAPSE_SLICE_MAX).map(|&(_, no)| no).collect();

@@ -58,10 +58,28 @@ fn a_list_is_closed_in_time_even_if_the_clock_wakes_nobody() {
         "
         set up
         @99 ann joins           => entered
-        @100 ben joins          => waiting, turn 1
+        !100 ben joins          => waiting, turn 1
         ? list                  => 1 on the list
         draw x
         ? order all             => ann ben
+        ",
+    );
+    check(
+        "joining before the pre-queue was seen to open",
+        "
+        set up
+        !9 ann joins            => no: NotOpen(Closed)
+        !10 ann joins           => entered
+        ? room                  => PreQueue
+        ",
+    );
+    check(
+        "joining before anything was seen to open",
+        "
+        set up
+        !100 ann joins          => waiting, turn 0
+        ? list                  => 0 on the list
+        ? room                  => Open
         ",
     );
     check(
@@ -180,6 +198,73 @@ fn a_block_is_what_was_last_called_of_the_own_lane() {
         a2 leaves               => ended: Left
         ? next all              => turn 2
         call 1                  => called a1
+        ",
+    );
+}
+
+#[test]
+fn a_claim_that_comes_before_the_wake_up_is_late_all_the_same() {
+    check(
+        "late claims",
+        "
+        set up pre=0 opens=0 claim=30 pass=60
+        ann joins
+        ben joins
+        call 2
+        !29 ann claims          => pass 1 for 0 until 89
+        !30 ben claims          => no: Missed
+        ? ben                   => returning, turn 4
+        !88 ann claims          => again: pass 1 for 0 until 89
+        !89 ann claims          => no: Ended(Lapsed)
+        ? ann                   => ended: Lapsed
+        ",
+    );
+}
+
+#[test]
+fn a_public_value_is_text_of_up_to_256_bytes() {
+    let (longest, longer) = ("7".repeat(256), "7".repeat(257));
+    let refusal = r#"no: BadSetup("the public value is text of 1 to 256 bytes")"#;
+    check(
+        "the value",
+        &format!(
+            "
+            set up pre=0 opens=50
+            ann joins
+            @50 draw {longer}   => {refusal}
+            draw {longest}      => done
+            ? room              => Open
+            "
+        ),
+    );
+}
+
+#[test]
+fn a_room_that_was_closed_may_open_again() {
+    check(
+        "before the list was closed",
+        "
+        set up pre=0 opens=50
+        ann joins
+        close                   => done
+        ben joins               => no: NotOpen(Drained)
+        open                    => done
+        ? room                  => Drawing
+        ? list                  => 1 on the list
+        ",
+    );
+    check(
+        "after it",
+        "
+        set up pre=0 opens=50
+        ann joins
+        @50 draw x
+        ben joins               => waiting, turn 1
+        call 1                  => called ann
+        close                   => done
+        open                    => done
+        ? room                  => Selling
+        ? list                  => 1 on the list
         ",
     );
 }

@@ -1,5 +1,6 @@
 //! A waiting room on a fixed clock, and the language of its scripts. A line is
-//! `[@SECONDS] COMMAND`, and after every line the room is woken for as long as it wants to be.
+//! `[@SECONDS] COMMAND`, and after every line the room is woken for as long as it wants to be. With
+//! `!SECONDS` the command comes before anybody wakes it.
 //!
 //! ```text
 //!   set up [pre=S] [opens=S] [lanes=all:1,club:3] [claim=S] [pass=S] [source=TEXT]
@@ -57,6 +58,9 @@ impl Stage {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         if let Some(at) = words.first().and_then(|word| word.strip_prefix('@')) {
             self.pass_time(at.parse().expect(line));
+            words.remove(0);
+        } else if let Some(at) = words.first().and_then(|word| word.strip_prefix('!')) {
+            self.now = at.parse().expect(line);
             words.remove(0);
         }
         match words.as_slice() {

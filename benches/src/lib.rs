@@ -72,6 +72,7 @@ pub fn new_show(plan: Arc<SeatPlan>, stock: u32, segments: u16) -> NewShow {
         paused_by_organiser: false,
         paused_by_operator: false,
         pass_required: false,
+        hoarding: None,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(u64::MAX),
         currency: Currency::new("TWD").expect("a code"),
@@ -132,7 +133,14 @@ pub fn hold_by(n: u32, wish: Wish) -> Command {
     let key = KeyUse { key: spread(0x9e37_79b9_7f4a_7c15), digest: spread(0xbf58_476d_1ce4_e5b9) };
     let (high, low) = (spread(0x94d0_49bb_1331_11eb), spread(0xe703_7ed1_a0b4_28db));
     let buyer = BuyerId(u128::from(high) << 64 | u128::from(low));
-    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: Some(key), pass: None })
+    Command::Hold(HoldRequest {
+        buyer,
+        wish,
+        hold_ms: None,
+        key: Some(key),
+        pass: None,
+        account_made_at: None,
+    })
 }
 
 /// A source that knows one plan.

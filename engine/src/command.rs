@@ -166,6 +166,8 @@ pub struct HoldRequest {
     pub key: Option<KeyUse>,
     /// What the waiting room gave; the caller has checked that it is the buyer's and for this.
     pub pass: Option<PassUse>,
+    /// When the buyer's account was made, where one is known.
+    pub account_made_at: Option<Timestamp>,
 }
 
 /// A pass of a waiting room, used for a hold.

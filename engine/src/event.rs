@@ -222,6 +222,11 @@ pub enum Event {
         /// One for each unit, in the order of the claim.
         documents: Vec<DocumentHash>,
     },
+    /// The hold of the same record is one of a new account.
+    HeldByNew {
+        /// Which.
+        hold: HoldNo,
+    },
     /// Something happened in a waiting room.
     Room(RoomEvent),
     /// Something happened to an account.

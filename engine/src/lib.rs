@@ -19,6 +19,7 @@ pub mod command;
 pub mod decision;
 pub mod event;
 pub mod hash;
+pub mod hoarding;
 pub mod id;
 pub mod inventory;
 pub mod limits;

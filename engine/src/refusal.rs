@@ -81,6 +81,18 @@ pub enum Refusal {
         /// The bound.
         holds_max: u32,
     },
+    /// Holds of this buyer ran out unpaid, again and again.
+    #[error("holds ran out unpaid; the next may be placed at {until}")]
+    HoldsPaused {
+        /// When the pause ends.
+        until: Timestamp,
+    },
+    /// New accounts hold as much as they may together.
+    #[error("new accounts may hold at most {units_max} at once")]
+    NewAccountsFull {
+        /// The bound.
+        units_max: u32,
+    },
     /// Some of the seats are not free.
     #[error("some of the seats are not available")]
     SeatUnavailable(Vec<(SeatIx, SeatStatus)>),
@@ -201,6 +213,8 @@ impl Refusal {
             Self::ResetInvalid => 36,
             Self::UnknownApiKey => 37,
             Self::TooManyApiKeys => 38,
+            Self::HoldsPaused { .. } => 39,
+            Self::NewAccountsFull { .. } => 40,
             Self::Room(refusal) => refusal.number(),
             Self::Documents(refusal) => refusal.number(),
         }

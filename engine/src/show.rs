@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::hoarding::Hoarding;
 use crate::money::{Cents, Currency};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::time::Timestamp;
@@ -92,6 +93,8 @@ pub struct Terms {
     pub hold_ms: u64,
     /// Price by category index of the plan; for a stock segment, its single price.
     pub prices: Vec<Cents>,
+    /// Rules against hoarding; never ones without any rule.
+    pub hoarding: Option<Box<Hoarding>>,
 }
 
 impl Terms {
@@ -171,6 +174,8 @@ pub struct ShowChange {
     pub hold_ms: Option<u64>,
     /// Changes to pools, by index.
     pub pools: Vec<PoolChange>,
+    /// New rules against hoarding instead of those before; without any rule, there are none.
+    pub hoarding: Option<Hoarding>,
 }
 
 /// A change to one pool. A pool shrinks by [`crate::Command::Withdraw`], never here.

@@ -102,5 +102,6 @@ pub fn bare_show(title: &str) -> ShowRequest {
         max_per_user: 6,
         hold_seconds: None,
         identity: None,
+        hoarding: None,
     }
 }

@@ -45,6 +45,7 @@ impl Inventory {
             Event::ShowCreated { details, terms, plan, pools } => {
                 self.terms = Some((**terms).clone());
                 self.show = Some(Box::new(new_record((**details).clone(), pools)));
+                self.follow_hoarding_rules();
                 if let Some(plan) = plan {
                     self.goods = Goods::Seats(SeatMap::new(plan.clone()));
                 }
@@ -119,6 +120,7 @@ impl Inventory {
             Event::DocumentsGiven { order, documents } => {
                 self.documents.get_or_insert_default().give(*order, documents);
             }
+            Event::HeldByNew { hold } => self.apply_held_by_new(*hold),
             Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
         }
     }
@@ -127,6 +129,7 @@ impl Inventory {
         if let Some(terms) = &mut self.terms {
             change_terms(terms, change);
         }
+        self.follow_hoarding_rules();
         let show = self.show_mut();
         if let Some(details) = &change.details {
             show.details = details.clone();
@@ -251,6 +254,7 @@ impl Inventory {
             if !(forgets && self.hold_mut(no).order.is_none()) {
                 self.note_end(no, at);
             }
+            self.note_lapse(no, at);
         }
     }
 
@@ -262,6 +266,9 @@ impl Inventory {
         buyer.holds -= 1;
         if let Some(documents) = &mut self.documents {
             documents.give_back(no);
+        }
+        if let Some(hoarders) = &mut self.hoarders {
+            hoarders.remove_of_new(no, hold.claim.units());
         }
         if hold.order.is_none() {
             buyer.expire_hold_key(no, at.plus_ms(ENDED_HOLD_MEMORY_MS));
@@ -318,6 +325,7 @@ impl Inventory {
             self.goods = Goods::Stock(Segment::new(told.pool, told.segment, told.segments));
         }
         self.terms = Some(told.terms.clone());
+        self.follow_hoarding_rules();
         let segment = self.segment_mut();
         segment.terms_version = told.version;
         segment.raise_base(told.base, told.on_sale);
@@ -444,5 +452,8 @@ pub(super) fn change_terms(terms: &mut Terms, change: &ShowChange) {
     terms.hold_ms = change.hold_ms.unwrap_or(terms.hold_ms);
     if let Some(prices) = &change.prices {
         terms.prices.clone_from(prices);
+    }
+    if let Some(rules) = &change.hoarding {
+        terms.hoarding = (!rules.is_empty()).then(|| Box::new(rules.clone()));
     }
 }

@@ -57,6 +57,9 @@ impl Inventory {
                     decision.events.insert_many(0, first.chain(used.map(Event::PassUsed)));
                     decision.effects.extend(used.map(Effect::TellRoom));
                 }
+                if Self::is_of_new(request, terms, now) {
+                    decision.events.push(Event::HeldByNew { hold });
+                }
                 decision
             }
             Ok(Choice::Short(short)) => parked(short, wish_units(&request.wish)),
@@ -78,7 +81,11 @@ impl Inventory {
         if terms.pass_required {
             self.check_pass(request.pass, now)?;
         }
-        check_limits(buyer, wish_units(&request.wish), terms)?;
+        let units = wish_units(&request.wish);
+        check_limits(buyer, units, terms)?;
+        if let Some(rules) = &terms.hoarding {
+            self.check_hoarding(request, units, rules, now)?;
+        }
         self.choose(&request.wish, now)
     }
 

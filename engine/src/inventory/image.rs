@@ -2,7 +2,7 @@
 //!
 //! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
 
-use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Payment};
+use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Lapses, Payment};
 use crate::id::{BuyerId, DocumentHash, HoldNo, MachineId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::planted::planted;
@@ -42,6 +42,10 @@ pub struct Image {
     pub used_passes: Vec<(Timestamp, PassNo)>,
     /// What orders named, by number. The units of each document are derived from the orders.
     pub documents: Vec<(HoldNo, Vec<DocumentHash>)>,
+    /// Buyers whose holds ran out unpaid, where the show has a rule about that.
+    pub lapses: Vec<(BuyerId, Lapses)>,
+    /// Active holds and unpaid orders of new accounts, where the show has a rule about those.
+    pub of_new: Vec<HoldNo>,
 }
 
 /// Goods without what holds say about them.
@@ -90,6 +94,9 @@ pub enum ImageError {
     /// Of accounts.
     #[error("there are {0}")]
     BadAccounts(&'static str),
+    /// What is remembered of hoarders fits neither the terms nor the holds.
+    #[error("what is remembered of hoarders is not of this show")]
+    BadHoarders,
     /// A claim that does not fit the goods.
     #[error("hold {} claims what is not sold here", .0.0)]
     WrongKind(HoldNo),
@@ -120,6 +127,8 @@ impl Inventory {
             strays: self.strays.clone(),
             used_passes: self.used_passes.iter().copied().collect(),
             documents: self.documents_image(),
+            lapses: self.hoarders.iter().flat_map(|hoarders| hoarders.lapses()).collect(),
+            of_new: self.hoarders.iter().flat_map(|hoarders| hoarders.of_new()).collect(),
         }
     }
 
@@ -170,6 +179,7 @@ impl Inventory {
             }
         }
         inventory.holds.shrink_to_fit();
+        inventory.restore_hoarders(image.lapses, image.of_new)?;
         if let Goods::Stock(segment) = &inventory.goods {
             let of_holds = (inventory.units_held, inventory.units_sold);
             if (segment.held, segment.sold) != of_holds || !segment.is_conserved() {

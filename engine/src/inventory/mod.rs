@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `organise.rs` | shows, sale state, putting on sale |
 //! | `hold.rs` | taking and giving back seats and tickets |
+//! | `hoarders.rs` | who may hold more, where the show has rules against hoarding |
 //! | `order.rs` | orders, counter sales, cancelling, taking back |
 //! | `pay.rs` | payments on time, late, wrong, twice |
 //! | `checkin.rs` | letting people in |
@@ -22,6 +23,7 @@ pub mod audit;
 mod buyer;
 mod checkin;
 mod documents;
+mod hoarders;
 mod hold;
 mod holds;
 pub mod image;
@@ -51,11 +53,13 @@ use crate::stock::Segment;
 use crate::time::Timestamp;
 
 use documents::Documents;
+use hoarders::Hoarders;
 use holds::Holds;
 
 pub use audit::Audit;
 pub use buyer::{Buyer, KeyEntry, Keys};
 pub use documents::DocumentRefusal;
+pub use hoarders::Lapses;
 pub use records::{
     Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, Payments, RefundCause,
     Scan, Seats, Ticket, Tickets,
@@ -100,6 +104,8 @@ pub struct Inventory {
     used_passes: BTreeSet<(Timestamp, PassNo)>,
     /// What orders named; only where the show wants documents.
     documents: Option<Box<Documents>>,
+    /// Only where the show has rules against hoarding.
+    hoarders: Option<Box<Hoarders>>,
     /// Units held, as counted from holds; the goods count on their own and both must agree.
     units_held: u32,
     /// Units sold, as counted from orders.
@@ -126,6 +132,7 @@ impl Inventory {
             strays: Vec::new(),
             used_passes: BTreeSet::new(),
             documents: None,
+            hoarders: None,
             units_held: 0,
             units_sold: 0,
             changes: Vec::new(),

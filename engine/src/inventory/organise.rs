@@ -29,6 +29,7 @@ impl Inventory {
                 paused_by_organiser: false,
                 paused_by_operator: false,
                 pass_required: false,
+                hoarding: show.terms.hoarding.clone().filter(|rules| !rules.is_empty()),
                 ..show.terms.clone()
             }),
             plan: show.plan.clone(),
@@ -231,7 +232,7 @@ fn check_terms(terms: &Terms) -> Result<(), &'static str> {
     if terms.hold_ms == 0 || terms.hold_ms > HOLD_MS_MAX {
         return Err("a hold lives between one second and 24 hours");
     }
-    Ok(())
+    terms.hoarding.as_ref().map_or(Ok(()), |rules| rules.check())
 }
 
 fn check_prices(prices: &[Cents]) -> Result<(), &'static str> {

@@ -12,6 +12,7 @@ mod checkin;
 mod common;
 mod documents;
 mod expiry;
+mod hoarding;
 mod holds;
 mod idempotency;
 mod limits;

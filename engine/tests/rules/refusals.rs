@@ -49,6 +49,8 @@ fn the_numbers_of_refusals_are_stable() {
         (36, Refusal::ResetInvalid),
         (37, Refusal::UnknownApiKey),
         (38, Refusal::TooManyApiKeys),
+        (39, Refusal::HoldsPaused { until: Timestamp(1) }),
+        (40, Refusal::NewAccountsFull { units_max: 4 }),
     ];
     for (place, (number, refusal)) in (1..).zip(&table) {
         assert_eq!(refusal.number(), *number, "{refusal:?}");

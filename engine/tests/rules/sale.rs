@@ -398,6 +398,7 @@ fn where_there_is_no_show_nothing_can_be_done() {
             hold_ms: None,
             key: None,
             pass: None,
+            account_made_at: None,
         }),
         Command::Release { hold },
         Command::Order(OrderRequest {

@@ -61,13 +61,16 @@ pub(super) async fn place(
     let is_front = matches!(caller.who(), Who::Key { .. });
     if app.config.risk_holds && !is_front {
         let (purpose, user) = (ChallengePurpose::Hold, Some(buyer));
-        challenge::require(&app, &request, &Visit { purpose, user, account_age: None }).await?;
+        let account_age = caller.account_age();
+        challenge::require(&app, &request, &Visit { purpose, user, account_age }).await?;
     }
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
     let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;
-    let command = Command::Hold(Request { buyer, wish, hold_ms, key, pass });
+    let account_made_at = caller.account_made_at();
+    let hold = Request { buyer, wish, hold_ms, key, pass, account_made_at };
+    let command = Command::Hold(hold);
     let answer = app
         .router
         .execute(owner, command)

@@ -6,6 +6,7 @@ use crate::http::problem::ApiError;
 use crate::http::query::QueryOf;
 use crate::http::refusals::sale_state;
 use crate::ids;
+use crate::organisers::hoarding;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use serde::Deserialize;
@@ -128,6 +129,7 @@ pub fn describe(view: &ShowView, now: Timestamp) -> Show {
         max_per_user: terms.units_per_buyer_max,
         hold_seconds: u32::try_from(terms.hold_ms / 1_000).unwrap_or(u32::MAX),
         identity: attendees::rule_of(&face),
+        hoarding: terms.hoarding.as_deref().map(hoarding::describe),
         version,
     }
 }
@@ -276,6 +278,7 @@ mod tests {
             paused_by_organiser: false,
             paused_by_operator: false,
             pass_required: false,
+            hoarding: None,
             sale_starts_at: Timestamp(100),
             sale_ends_at: Timestamp(200),
             currency: Currency::new("EUR").expect("a code"),

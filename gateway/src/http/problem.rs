@@ -203,6 +203,10 @@ codes! {
         "The same `Idempotency-Key` came with another body before. Use a new key for a new request.";
     RateLimited 429 "RATE_LIMITED" "Too many requests"
         "Wait as long as `Retry-After` says.";
+    HoldsPaused 429 "HOLDS_PAUSED" "Holds ran out unpaid"
+        "Holds of this user ran out unpaid, again and again. The next may be placed after `Retry-After`; the pause grows with each further one, and ends with the first that is paid.";
+    NewAccountsFull 429 "NEW_ACCOUNTS_FULL" "New accounts hold as much as they may"
+        "This show lets new accounts hold only a part of it at once, and that part is taken. Ask again after `Retry-After`.";
     Internal 500 "INTERNAL" "Something broke here"
         "This is a fault of the server; its log has more under the request's id.";
     CommandQuarantined 500 "COMMAND_QUARANTINED" "This request broke something before"

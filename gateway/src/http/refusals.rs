@@ -6,6 +6,7 @@
 
 use super::problem::{ApiError, Code};
 use super::{document_refusals, room_refusals};
+use crate::buyers::lookup;
 use usher_engine::Refusal;
 use usher_engine::inventory::{HoldStatus, OrderStatus};
 use usher_engine::plan::{SeatIx, SeatPlan};
@@ -13,6 +14,10 @@ use usher_engine::seats::SeatStatus;
 use usher_engine::show::NotOpen;
 use usher_shards::{CallError, ReplicaError, Unavailable};
 use usher_wire::ProblemSeat;
+
+/// When a new account that found its share taken may ask again: nobody knows when those before it
+/// pay or give up.
+const NEW_ACCOUNTS_RETRY_SECONDS: u32 = 10;
 
 impl From<CallError> for ApiError {
     /// As [`explain`], without the labels of seats.
@@ -107,6 +112,16 @@ fn refused(refusal: &Refusal, plan: Option<&SeatPlan>) -> ApiError {
     match refusal {
         Refusal::TooManyUnits { units_max } => error.limit(u64::from(*units_max)),
         Refusal::TooManyHolds { holds_max } => error.limit(u64::from(*holds_max)),
+        Refusal::HoldsPaused { until } => {
+            let seconds = until.ms_since(lookup::now()).div_ceil(1_000).max(1);
+            let from = lookup::time(*until);
+            error
+                .detail(format!("holds ran out unpaid; the next may be placed from {from}"))
+                .retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
+        }
+        Refusal::NewAccountsFull { units_max } => {
+            error.limit(u64::from(*units_max)).retry_after(NEW_ACCOUNTS_RETRY_SECONDS)
+        }
         Refusal::LimitPerBuyer { units_max, has } => {
             error.limit(u64::from(*units_max)).remaining(units_max.saturating_sub(*has))
         }
@@ -189,6 +204,8 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::OrderExpired => Code::OrderExpired,
         Refusal::LimitPerBuyer { .. } => Code::LimitPerUser,
         Refusal::TooManyHolds { .. } => Code::TooManyHolds,
+        Refusal::HoldsPaused { .. } => Code::HoldsPaused,
+        Refusal::NewAccountsFull { .. } => Code::NewAccountsFull,
         Refusal::SeatUnavailable(_) => Code::SeatUnavailable,
         Refusal::SoldOut { .. } => Code::SoldOut,
         Refusal::StockMoving => Code::StockMoving,
@@ -219,6 +236,7 @@ fn labelled(plan: &SeatPlan, seat: SeatIx, status: Option<SeatStatus>) -> Proble
 #[cfg(test)]
 mod tests {
     use super::*;
+    use usher_engine::Timestamp;
     use usher_engine::plan::{PlanId, SeatPlanBuilder, SeatSpec};
 
     fn plan() -> SeatPlan {
@@ -267,6 +285,10 @@ mod tests {
             Code::IllegalState,
             &["state: Some(\"REFUND_PENDING\")"],
         );
+        let until = Timestamp(1_900_000_000_000);
+        check(Refusal::HoldsPaused { until }, Code::HoldsPaused, &["from 2030-03-17T17:46:40Z"]);
+        let full = Refusal::NewAccountsFull { units_max: 5 };
+        check(full, Code::NewAccountsFull, &["limit: Some(5)"]);
         check(Refusal::SoldOut { available: 3 }, Code::SoldOut, &["3 are left"]);
         check(Refusal::SoldOut { available: 0 }, Code::SoldOut, &["sold out"]);
     }

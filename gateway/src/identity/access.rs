@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   header   {"typ":"at+jwt","alg":"EdDSA","kid":…}                     (RFC 9068)
-//!   claims   {"iss","aud":"usher","sub":"u_…","sid":session,"iat","exp"}
+//!   claims   {"iss","aud":"usher","sub":"u_…","sid":session,"reg","iat","exp"}
 //! ```
 //!
 //! They are signed with Ed25519. The newest key signs and all keys verify, so a key can be changed
@@ -18,6 +18,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ed25519_dalek::SigningKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use usher_engine::Timestamp;
 use usher_engine::accounts::SessionNo;
 use usher_wire::{Jwk, JwkSet};
 
@@ -44,6 +45,9 @@ struct Claims {
     aud: String,
     sub: String,
     sid: u32,
+    /// When the account was made, in seconds since 1970. Tokens of before this was said lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reg: Option<u64>,
     iat: u64,
     exp: u64,
 }
@@ -55,6 +59,8 @@ pub struct Verified {
     pub user_id: Arc<str>,
     /// The session that it was given out in; `None` where another issuer gave it out.
     pub session: Option<SessionNo>,
+    /// When the account was made; `None` where another issuer keeps it.
+    pub account_made_at: Option<Timestamp>,
     /// When it ends, in seconds since 1970.
     pub ends_at: u64,
 }
@@ -110,16 +116,24 @@ impl AccessKeys {
         self.lives
     }
 
-    /// A token for a user's session. `now` is in seconds since 1970.
+    /// A token for a user's session, which says when the account was made as well. `now` is in
+    /// seconds since 1970.
     ///
     /// # Panics
     /// Never: an Ed25519 key signs everything.
-    pub fn issue(&self, user_id: &str, session: SessionNo, now: u64) -> String {
+    pub fn issue(
+        &self,
+        user_id: &str,
+        session: SessionNo,
+        account_made_at: Timestamp,
+        now: u64,
+    ) -> String {
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
             sub: user_id.to_owned(),
             sid: session.0,
+            reg: Some(account_made_at.0 / 1_000),
             iat: now,
             exp: now + self.lives.as_secs(),
         };
@@ -148,7 +162,8 @@ impl AccessKeys {
         validation.leeway = LEEWAY_SECONDS;
         let claims = jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok()?.claims;
         let session = Some(SessionNo(claims.sid));
-        Some(Verified { user_id: claims.sub.into(), session, ends_at: claims.exp })
+        let account_made_at = claims.reg.map(|at| Timestamp(at.saturating_mul(1_000)));
+        Some(Verified { user_id: claims.sub.into(), session, account_made_at, ends_at: claims.exp })
     }
 
     /// The public keys, the one that signs now first.
@@ -223,6 +238,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 4_000_000_000;
+    const MADE_AT: Timestamp = Timestamp(3_000_000_000_000);
 
     fn keys(dir: &Path) -> AccessKeys {
         AccessKeys::from_files(dir, "usher", Duration::from_secs(3_600)).expect("keys").0
@@ -236,20 +252,29 @@ mod tests {
     fn a_token_says_who_somebody_is_until_it_ends() {
         let dir = tempfile::tempdir().expect("a directory");
         let keys = keys(dir.path());
-        let token = keys.issue("u_ann", SessionNo(3), now());
+        let token = keys.issue("u_ann", SessionNo(3), MADE_AT, now());
         let verified = keys.verify(&token).expect("good");
         assert_eq!((&*verified.user_id, verified.session), ("u_ann", Some(SessionNo(3))));
+        assert_eq!(verified.account_made_at, Some(MADE_AT));
         assert!((now() + 3_590..=now() + 3_600).contains(&verified.ends_at));
-        assert_eq!(keys.verify(&keys.issue("u_ann", SessionNo(3), now() - 3_610)), None, "over");
+        assert_eq!(
+            keys.verify(&keys.issue("u_ann", SessionNo(3), MADE_AT, now() - 3_610)),
+            None,
+            "over"
+        );
     }
 
     #[test]
     fn forged_altered_and_foreign_tokens_are_refused() {
         let (ours, theirs) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
         let (keys, others) = (keys(ours.path()), keys(theirs.path()));
-        let token = keys.issue("u_ann", SessionNo(1), NOW);
+        let token = keys.issue("u_ann", SessionNo(1), MADE_AT, NOW);
         assert!(keys.verify(&token).is_some());
-        assert_eq!(keys.verify(&others.issue("u_ann", SessionNo(1), NOW)), None, "another server");
+        assert_eq!(
+            keys.verify(&others.issue("u_ann", SessionNo(1), MADE_AT, NOW)),
+            None,
+            "another server"
+        );
         for place in 0..token.len() {
             let mut altered = token.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
@@ -269,7 +294,7 @@ mod tests {
     fn the_token_does_not_say_how_it_is_verified() {
         let dir = tempfile::tempdir().expect("a directory");
         let keys = keys(dir.path());
-        let token = keys.issue("u_ann", SessionNo(1), NOW);
+        let token = keys.issue("u_ann", SessionNo(1), MADE_AT, NOW);
         let (_, rest) = token.split_once('.').expect("a header");
         let (claims, _) = rest.split_once('.').expect("claims");
         let kid = &keys.verifying[0].kid;
@@ -286,6 +311,7 @@ mod tests {
             aud: AUDIENCE.into(),
             sub: "u_ann".into(),
             sid: 1,
+            reg: None,
             iat: NOW,
             exp: NOW + 1,
         };
@@ -306,12 +332,16 @@ mod tests {
     fn a_key_is_changed_without_logging_anybody_out() {
         let dir = tempfile::tempdir().expect("a directory");
         let old = keys(dir.path());
-        let token = old.issue("u_ann", SessionNo(1), NOW);
+        let token = old.issue("u_ann", SessionNo(1), MADE_AT, NOW);
         let retired = rotate(dir.path()).expect("rotated");
         assert_eq!(retired, old.jwk_set().keys[0].kid);
         let new = keys(dir.path());
         assert!(new.verify(&token).is_some(), "a token of before");
-        assert_eq!(old.verify(&new.issue("u_ann", SessionNo(1), NOW)), None, "another key signs");
+        assert_eq!(
+            old.verify(&new.issue("u_ann", SessionNo(1), MADE_AT, NOW)),
+            None,
+            "another key signs"
+        );
         assert_eq!(new.jwk_set().keys[1], old.jwk_set().keys[0]);
         rotate(dir.path()).expect("rotated again");
         assert_eq!(keys(dir.path()).jwk_set().keys.len(), 3);

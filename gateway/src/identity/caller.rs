@@ -3,19 +3,20 @@
 use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use usher_engine::BuyerId;
 use usher_engine::accounts::SessionNo;
+use usher_engine::{BuyerId, Timestamp};
 
 use super::scopes::{Scope, Scopes};
 use super::secrets::API_KEY_PREFIX;
 use super::{Identity, Ways};
 use crate::app::App;
-use crate::buyers::checks;
+use crate::buyers::{checks, lookup};
 use crate::config::secrets::Secrets;
 use crate::http::problem::{ApiError, Code};
 use crate::ids;
@@ -44,6 +45,8 @@ pub enum Who {
         id: Arc<str>,
         /// Of a log-in here.
         session: Option<SessionNo>,
+        /// When the account was made, where it is kept here.
+        account_made_at: Option<Timestamp>,
     },
     /// An integrator.
     Key {
@@ -84,6 +87,20 @@ impl Caller {
     /// Who it is.
     pub fn who(&self) -> &Who {
         &self.who
+    }
+
+    /// When the account of who calls was made, where this server keeps it.
+    pub fn account_made_at(&self) -> Option<Timestamp> {
+        match &self.who {
+            Who::User { account_made_at, .. } => *account_made_at,
+            Who::Key { .. } | Who::Nobody => None,
+        }
+    }
+
+    /// How long that account has been there.
+    pub fn account_age(&self) -> Option<Duration> {
+        let made_at = self.account_made_at()?;
+        Some(Duration::from_millis(lookup::now().ms_since(made_at)))
     }
 
     /// Lets a key pass that has this scope.
@@ -161,7 +178,7 @@ impl Caller {
     /// [`Code::Unauthorized`] without a credential, [`Code::Forbidden`] with another.
     pub fn logged_in(&self) -> Result<(&str, Option<SessionNo>), ApiError> {
         match &self.who {
-            Who::User { id, session } => Ok((id, *session)),
+            Who::User { id, session, .. } => Ok((id, *session)),
             Who::Key { .. } => Err(forbidden("this needs a user's token, not a key".to_owned())),
             Who::Nobody => Err(nobody()),
         }
@@ -219,7 +236,11 @@ fn who(identity: &Identity, secrets: &Secrets, credential: &str) -> Result<Who, 
         return refuse("users' tokens are not taken on this server");
     }
     match identity.verify(credential) {
-        Some((id, session)) => Ok(Who::User { id, session }),
+        Some(verified) => Ok(Who::User {
+            id: verified.user_id.clone(),
+            session: verified.session,
+            account_made_at: verified.account_made_at,
+        }),
         None => refuse("the token is wrong, or its time is over"),
     }
 }
@@ -249,7 +270,7 @@ mod tests {
     fn each_caller_may_do_what_the_credential_says() {
         let token = Ways { open: false, token: true, key: true };
         let open = Ways { open: true, ..token };
-        let user = Who::User { id: "u_ada".into(), session: None };
+        let user = Who::User { id: "u_ada".into(), session: None, account_made_at: None };
         let key = |scopes: &[Scope]| Who::Key { name: "k".into(), scopes: Scopes::of(scopes) };
         let front = key(&[Scope::Sell]);
         let rows: [(&Who, Ways, &str, Result<&str, Code>); 12] = [

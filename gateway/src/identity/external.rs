@@ -125,7 +125,7 @@ impl External {
             return None;
         }
         let user_id = ids::external_user(&self.config.issuer, &claims.sub).into();
-        Some(Verified { user_id, session: None, ends_at: claims.exp })
+        Some(Verified { user_id, session: None, account_made_at: None, ends_at: claims.exp })
     }
 }
 

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use usher_engine::accounts::{Account, AccountsCommand, NewSession, SessionNo};
+use usher_engine::accounts::{Account, AccountsCommand, NewSession};
 use usher_engine::{AccountNo, Command, MachineId, Refusal, Subject};
 use usher_shards::{CallError, Found, Router};
 use usher_wire::JwkSet;
@@ -140,9 +140,8 @@ impl Identity {
         Ok((identity, made))
     }
 
-    /// Who a token says somebody is: a user's id, and the session of a log-in here. `None` where it
-    /// is not good.
-    pub(crate) fn verify(&self, token: &str) -> Option<(Arc<str>, Option<SessionNo>)> {
+    /// Who a token says somebody is. `None` where it is not good.
+    pub(crate) fn verify(&self, token: &str) -> Option<Arc<Verified>> {
         let verified = match self.verified.get(token) {
             Some(known) => known,
             None => {
@@ -154,7 +153,7 @@ impl Identity {
             }
         };
         let is_over = verified.ends_at + access::LEEWAY_SECONDS <= now_seconds();
-        (!is_over).then(|| (verified.user_id.clone(), verified.session))
+        (!is_over).then_some(verified)
     }
 
     /// Whose key this is and what it is good for; `None` where it is not good (any more).

@@ -322,7 +322,7 @@ fn tokens(app: &App, known: &Account, token: &RefreshToken) -> Tokens {
     let ends_at = known.sessions.get(&token.session).map(|session| session.ends_at);
     Tokens {
         token_type: "Bearer".to_owned(),
-        access_token: access.issue(&user_id, token.session, now.0 / 1_000),
+        access_token: access.issue(&user_id, token.session, known.made_at, now.0 / 1_000),
         expires_in: access.lives().as_secs(),
         refresh_token: app.identity.minter.refresh(token),
         session_ends_at: lookup::time(ends_at.unwrap_or(now)),

@@ -99,7 +99,9 @@ impl<'a> Teller<'a> {
             // Of other machines than inventories, which a show's history is not about.
             Event::Room(_) | Event::Accounts(_) => Vec::new(),
             // Said with the hold, or the order, of the same record.
-            Event::PassUsed(_) | Event::DocumentsGiven { .. } => Vec::new(),
+            Event::PassUsed(_) | Event::DocumentsGiven { .. } | Event::HeldByNew { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -366,6 +368,7 @@ fn changed(change: &ShowChange) -> Vec<&'static str> {
         (change.units_per_document_max.is_some(), "the real-name rule"),
         (change.hold_ms.is_some(), "how long holds live"),
         (!change.pools.is_empty(), "stock"),
+        (change.hoarding.is_some(), "the rules against hoarding"),
     ];
     parts.into_iter().filter_map(|(is_so, words)| is_so.then_some(words)).collect()
 }

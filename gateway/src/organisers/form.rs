@@ -3,6 +3,7 @@
 //! The engine checks a show as well, but it can only say that something is wrong. Here each fault
 //! has the JSON pointer of its field, and what passes here passes there.
 
+use super::hoarding;
 use crate::buyers::{checks, lookup};
 use crate::config::SaleConfig;
 use crate::http::problem::ApiError;
@@ -85,6 +86,7 @@ pub(super) fn new_show(
         paused_by_organiser: false,
         paused_by_operator: false,
         pass_required: false,
+        hoarding: asked.hoarding.as_ref().map(hoarding::read).transpose()?.map(Box::new),
         sale_starts_at: time(asked.sale_starts_at, "/saleStartsAt")?,
         sale_ends_at: time(asked.sale_ends_at, "/saleEndsAt")?,
         currency,
@@ -137,6 +139,7 @@ pub(super) fn change(
             None => None,
         },
         pools: Vec::new(),
+        hoarding: asked.hoarding.as_ref().map(hoarding::read).transpose()?,
     };
     let mut change = Change { show, withdrawals: Vec::new() };
     for (place, patch) in asked.stock.iter().flatten().enumerate() {

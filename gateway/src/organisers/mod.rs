@@ -18,6 +18,7 @@
 
 mod counter;
 mod form;
+pub(crate) mod hoarding;
 mod keys;
 mod on_sale;
 mod orders;

@@ -66,7 +66,8 @@ pub(super) async fn join(
     // Whoever speaks for many users has one address and one device for all of them.
     if !matches!(caller.who(), Who::Key { .. }) {
         let (purpose, user) = (ChallengePurpose::Join, Some(buyer));
-        challenge::require(&app, &request, &Visit { purpose, user, account_age: None }).await?;
+        let account_age = caller.account_age();
+        challenge::require(&app, &request, &Visit { purpose, user, account_age }).await?;
     }
     let entry = entry_id(&show_id, &user);
     let command = Command::Room(RoomCommand::Join { entry, lane });

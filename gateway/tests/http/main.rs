@@ -7,6 +7,7 @@ mod bots;
 mod buying;
 mod commands;
 mod harness;
+mod hoarding;
 mod identity;
 mod life;
 mod money;

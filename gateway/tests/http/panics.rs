@@ -40,6 +40,7 @@ fn new_show() -> NewShow {
         paused_by_organiser: false,
         paused_by_operator: false,
         pass_required: false,
+        hoarding: None,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(4_000_000_000_000),
         currency: Currency::new("TWD").expect("a code"),
@@ -79,7 +80,14 @@ async fn a_panic_is_told_to_who_asked_and_to_operators() {
         // The shard is back before it takes what comes next.
         let wish = Wish::Stock { quantity: 1 };
         let buyer = BuyerId(u128::from(status));
-        let hold = HoldRequest { buyer, wish, hold_ms: None, key: None, pass: None };
+        let hold = HoldRequest {
+            buyer,
+            wish,
+            hold_ms: None,
+            key: None,
+            pass: None,
+            account_made_at: None,
+        };
         let segment = MachineId::segment(SHOW, 0, 0);
         app.router.execute(segment, Command::Hold(hold)).await.expect("others are served");
     }

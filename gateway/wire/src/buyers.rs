@@ -4,7 +4,7 @@
 //! one answer without joining it to another. `version` always counts changes of one show's seats
 //! and stock; an answer carries the version that already contains what it says.
 
-use crate::{Attendee, IdentityRule, TicketLine};
+use crate::{Attendee, HoardingRules, IdentityRule, TicketLine};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -131,6 +131,9 @@ pub struct Show {
     /// What is asked of who comes; absent where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityRule>,
+    /// Rules against people who take seats and do not buy them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hoarding: Option<HoardingRules>,
     /// Counts changes of this show's seats and stock.
     pub version: u64,
 }

@@ -96,6 +96,9 @@ pub struct ShowRequest {
     /// segment, since documents are counted by their owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityRule>,
+    /// Rules against people who take seats and do not buy them; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hoarding: Option<HoardingRules>,
 }
 
 /// A pool of tickets without seats.
@@ -172,6 +175,58 @@ pub struct ShowPatch {
     /// What is asked of who comes; fixed once anything was put on sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityRule>,
+    /// Rules against people who take seats and do not buy them, instead of those before; with none
+    /// of them in it, there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hoarding: Option<HoardingRules>,
+}
+
+/// Rules against people who take seats and do not buy them. Each is for itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HoardingRules {
+    /// Live holds and unpaid orders of one user at once, among the seats and in each stock pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 16)]
+    pub holds_per_user: Option<u32>,
+    /// A pause for who lets holds run out again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseRule>,
+    /// A bound on what new accounts hold together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_accounts: Option<NewAccountsRule>,
+}
+
+/// Who lets `afterExpired` holds or orders run out unpaid waits before the next hold: `seconds`,
+/// then twice as long with each further one, up to `maxSeconds`. The first that is paid ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PauseRule {
+    /// Holds or orders that ran out unpaid.
+    #[schema(minimum = 1)]
+    pub after_expired: u32,
+    /// The first pause.
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub seconds: u32,
+    /// The longest; a smaller one than `seconds` counts as that.
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub max_seconds: u32,
+}
+
+/// Live holds and unpaid orders of new accounts have at most a share of all seats, and of each part
+/// of a stock pool; one at least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewAccountsRule {
+    /// An account is new until it is so old.
+    #[schema(minimum = 1)]
+    pub younger_than_seconds: u32,
+    /// The share, in percent.
+    #[schema(minimum = 1, maximum = 100)]
+    pub share_percent: u8,
+    /// Whether users of whom this server knows no account count as new.
+    #[serde(default)]
+    pub unknown_accounts: bool,
 }
 
 /// Changes one stock pool.

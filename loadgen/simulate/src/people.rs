@@ -137,7 +137,14 @@ impl People {
         let (slot, wish, wanted) = self.wish(random);
         let key = random.once_in(2).then(|| self.new_key(random));
         let hold_ms = random.once_in(4).then(|| 2_000 + random.below(HOLD_MS));
-        let request = HoldRequest { buyer: BuyerId(buyer.into()), wish, hold_ms, key, pass: None };
+        let request = HoldRequest {
+            buyer: BuyerId(buyer.into()),
+            wish,
+            hold_ms,
+            key,
+            pass: None,
+            account_made_at: None,
+        };
         let key = key.map(|used| (used.key, used.digest));
         let asked = Asked { slot, buyer, key, wanted, likeness: 0, is_cursed: false };
         Ask { asked, what: What::Do(Command::Hold(request)) }
@@ -180,6 +187,7 @@ impl People {
             hold_ms: Some(CURSED_HOLD_MS),
             key: None,
             pass: None,
+            account_made_at: None,
         };
         let wanted = Wanted::Seats(vec![seat]);
         let asked = Asked { slot: 0, buyer: 0, key: None, wanted, likeness: 0, is_cursed: true };

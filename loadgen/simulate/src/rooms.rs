@@ -222,6 +222,7 @@ impl Run {
                 place: PlaceNo(pass.place),
                 expires_at: pass.expires_at,
             }),
+            account_made_at: None,
         };
         let asked = Asked::Hold { pass: pass.map(|pass| pass.number.0) };
         (asked, MachineId::house(SHOW), Command::Hold(request))

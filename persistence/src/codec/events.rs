@@ -6,6 +6,7 @@
 //! `docs/JOURNAL_FORMAT.md`.
 
 use usher_engine::command::{KeyUse, PassUse};
+use usher_engine::hoarding::{Hoarding, LapseRule, NewAccountRule};
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::show::{
     NewPool, OnSale, PausedBy, PoolChange, SaleMove, Scheduled, SeatRange, SegmentTerms,
@@ -49,6 +50,7 @@ tagged! {
         28 = Accounts(event),
         29 = PassUsed(used),
         30 = DocumentsGiven { order, documents },
+        31 = HeldByNew { hold },
     }
 
     Claim {
@@ -111,14 +113,20 @@ row! {
     Terms {
         stage, paused_by_organiser, paused_by_operator, pass_required, sale_starts_at,
         sale_ends_at, currency,
-        units_per_buyer_max, units_per_document_max, hold_ms, prices,
+        units_per_buyer_max, units_per_document_max, hold_ms, prices, hoarding,
     }
+
+    Hoarding { holds_max, lapses, new_accounts }
+
+    LapseRule { free, pause_ms, pause_ms_max }
+
+    NewAccountRule { younger_than_ms, share_percent, strangers }
 
     NewPool { name, quantity, price, segments }
 
     ShowChange {
         details, sale_starts_at, sale_ends_at, prices, units_per_buyer_max,
-        units_per_document_max, hold_ms, pools,
+        units_per_document_max, hold_ms, pools, hoarding,
     }
 
     PoolChange { pool, add, price }

@@ -3,7 +3,7 @@
 use usher_engine::MachineImage;
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
-    Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
+    Hold, HoldStatus, KeyEntry, Lapses, Order, OrderStatus, Payment, PaymentStatus, Scan, Ticket,
 };
 use usher_engine::show::{Pool, ShowRecord};
 use usher_engine::stock::Segment;
@@ -15,8 +15,10 @@ use super::pack::Source;
 row! {
     Image {
         id, version, last_at, terms, show, goods, next_hold, holds, keys, ended, strays,
-        used_passes, documents,
+        used_passes, documents, lapses, of_new,
     }
+
+    Lapses { count, last_at }
 
     ShowRecord { details, pools, terms_version, schedule, batched }
 

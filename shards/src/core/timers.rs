@@ -119,6 +119,7 @@ impl Core {
                 | Event::Withdrawn { .. }
                 | Event::PassUsed(_)
                 | Event::DocumentsGiven { .. }
+                | Event::HeldByNew { .. }
                 | Event::Room(_)
                 | Event::Accounts(_) => {}
             }

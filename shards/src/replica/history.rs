@@ -182,6 +182,7 @@ fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
         | Event::Withdrawn { .. }
         | Event::PassUsed(_)
         | Event::DocumentsGiven { .. }
+        | Event::HeldByNew { .. }
         | Event::Room(_)
         | Event::Accounts(_) => false,
     }
@@ -190,7 +191,9 @@ fn concerns_everybody(event: &Event, seat: Option<SeatIx>) -> bool {
 /// The holds and orders that an event concerns.
 fn holds_of(event: &Event) -> Vec<HoldNo> {
     match event {
-        Event::Held { hold, .. } | Event::Released { hold } => vec![*hold],
+        Event::Held { hold, .. } | Event::Released { hold } | Event::HeldByNew { hold } => {
+            vec![*hold]
+        }
         Event::Expired { holds } => holds.clone(),
         Event::Ordered { order, .. }
         | Event::PaymentStarted { order, .. }

@@ -131,7 +131,14 @@ impl Sale {
         let buyer = BuyerId(buyer);
         self.done(
             id,
-            Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None, pass: None }),
+            Command::Hold(HoldRequest {
+                buyer,
+                wish,
+                hold_ms: None,
+                key: None,
+                pass: None,
+                account_made_at: None,
+            }),
         )
     }
 
@@ -194,6 +201,7 @@ fn new_show() -> NewShow {
             paused_by_organiser: false,
             paused_by_operator: false,
             pass_required: false,
+            hoarding: None,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

@@ -270,11 +270,25 @@ pub(crate) fn hold_stock(buyer: u128, quantity: u32) -> Command {
 pub(crate) fn hold_stock_with_key(buyer: u128, quantity: u32, key: u64) -> Command {
     let (buyer, wish) = (BuyerId(buyer), Wish::Stock { quantity });
     let key = Some(KeyUse { key, digest: key });
-    Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key, pass: None })
+    Command::Hold(HoldRequest {
+        buyer,
+        wish,
+        hold_ms: None,
+        key,
+        pass: None,
+        account_made_at: None,
+    })
 }
 
 fn hold(buyer: u128, wish: Wish) -> Command {
-    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key: None, pass: None })
+    Command::Hold(HoldRequest {
+        buyer: BuyerId(buyer),
+        wish,
+        hold_ms: None,
+        key: None,
+        pass: None,
+        account_made_at: None,
+    })
 }
 
 /// A show with one row of `seats` seats, and one pool where `stock` is given.
@@ -303,6 +317,7 @@ pub(crate) fn show(seats: u32, stock: Option<(u32, u16)>) -> NewShow {
             paused_by_organiser: false,
             paused_by_operator: false,
             pass_required: false,
+            hoarding: None,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

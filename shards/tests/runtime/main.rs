@@ -97,6 +97,7 @@ fn new_show() -> NewShow {
         paused_by_organiser: false,
         paused_by_operator: false,
         pass_required: false,
+        hoarding: None,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(u64::MAX),
         currency: Currency::new("TWD").expect("a code"),
@@ -111,7 +112,14 @@ fn new_show() -> NewShow {
 
 fn hold(buyer: u128, wish: Wish) -> Command {
     let key = Some(KeyUse { key: buyer as u64, digest: 1 });
-    Command::Hold(HoldRequest { buyer: BuyerId(buyer), wish, hold_ms: None, key, pass: None })
+    Command::Hold(HoldRequest {
+        buyer: BuyerId(buyer),
+        wish,
+        hold_ms: None,
+        key,
+        pass: None,
+        account_made_at: None,
+    })
 }
 
 async fn open_show(runtime: &Runtime) {

@@ -69,6 +69,9 @@ impl Inventory {
             }
         }
         self.move_units(no, &claim, Move::Sell);
+        if let Some(hoarders) = &mut self.hoarders {
+            hoarders.bought(id, no, claim.units());
+        }
         let buyer = self.buyer_mut(id);
         buyer.holds -= u32::from(kept);
         let order = self.order_mut(no);

@@ -1,6 +1,7 @@
 //! The language of the scripts. A line is `[@SECONDS] [s0:] COMMAND`; `s0:` addresses stock segment
 //! 0 rather than the house, and the clock stays where a line put it. Words that name an option may
-//! stand anywhere: `key K`, `for S`, `within S`, `at S`, `gate G`, `scan N`, `pass N/SECONDS`.
+//! stand anywhere: `key K`, `for S`, `within S`, `at S`, `gate G`, `scan N`, `pass N/SECONDS`, and
+//! `account S`, when the buyer's was made.
 //!
 //! ```text
 //!   ann holds A1 A2              ann holds best 3 adjacent in premium section balcony
@@ -12,6 +13,7 @@
 //!   open | close | pause | resume [operator]                 on sale everything | A1 A2 | 4
 //! standing
 //!   change limit 2               change prices 60.00 30.00   change pool 0 5 25.00
+//!   change hoarding holds 2 pause 1 30 120 new 600 20 strangers      change hoarding
 //!   change hold 60               change starts 10            change ends 900
 //!   change documents 1
 //!   extend 60                    expire 1 2                  schedule
@@ -23,6 +25,7 @@ use usher_engine::command::{
     CheckIn, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage, PaymentStart,
     PaymentVerdict, Wish,
 };
+use usher_engine::hoarding::{Hoarding, LapseRule, NewAccountRule};
 use usher_engine::id::{DocumentHash, PlaceNo, TicketNonce};
 use usher_engine::inventory::Goods;
 use usher_engine::plan::{CategoryIx, SeatIx, SeatPlan, SectionIx};
@@ -88,8 +91,11 @@ impl Stage {
             [buyer, "holds", ..] => {
                 let hold_ms = option(&mut words, "for").map(milliseconds);
                 let pass = option(&mut words, "pass").map(pass);
+                let account = option(&mut words, "account");
+                let account_made_at = account.map(|at| moment(at.parse().expect("seconds")));
                 let wish = self.wish(&mut words.split_off(2));
-                Command::Hold(HoldRequest { buyer: self::buyer(buyer), wish, hold_ms, key, pass })
+                let buyer = self::buyer(buyer);
+                Command::Hold(HoldRequest { buyer, wish, hold_ms, key, pass, account_made_at })
             }
             [buyer, "orders", hold, ..] => Command::Order(OrderRequest {
                 hold: hold_no(hold),
@@ -203,6 +209,7 @@ impl Stage {
             ["hold", n] => change.hold_ms = Some(milliseconds(n)),
             ["starts", n] => change.sale_starts_at = Some(moment(n.parse().expect("seconds"))),
             ["ends", n] => change.sale_ends_at = Some(moment(n.parse().expect("seconds"))),
+            ["hoarding", rules @ ..] => change.hoarding = Some(hoarding(rules)),
             ["prices", prices @ ..] => {
                 change.prices = Some(prices.iter().map(|price| money(price)).collect());
             }
@@ -239,6 +246,29 @@ impl Stage {
     fn nonce(&mut self, segment: Option<u16>, no: HoldNo, index: u8) -> Option<TicketNonce> {
         let order = self.at(segment).live.hold(no)?.order.as_deref()?;
         Some(order.tickets.get(usize::from(index))?.nonce)
+    }
+}
+
+/// `holds N`, `pause AFTER SECONDS MAX`, `new SECONDS PERCENT [strangers]`, or none of them.
+fn hoarding(words: &[&str]) -> Hoarding {
+    let mut words = words.to_vec();
+    let mut take = |name: &str, count: usize| {
+        let place = words.iter().position(|word| *word == name)?;
+        Some(words.drain(place..=place + count).skip(1).collect::<Vec<_>>())
+    };
+    let strangers = take("strangers", 0).is_some();
+    Hoarding {
+        holds_max: take("holds", 1).map(|of| number(of[0])),
+        lapses: take("pause", 3).map(|of| LapseRule {
+            free: number(of[0]),
+            pause_ms: milliseconds(of[1]),
+            pause_ms_max: milliseconds(of[2]),
+        }),
+        new_accounts: take("new", 2).map(|of| NewAccountRule {
+            younger_than_ms: milliseconds(of[0]),
+            share_percent: of[1].parse().expect("a percentage"),
+            strangers,
+        }),
     }
 }
 

@@ -129,6 +129,7 @@ impl Stage {
                 paused_by_organiser: false,
                 paused_by_operator: false,
                 pass_required: false,
+                hoarding: None,
                 sale_starts_at: SALE_STARTS_AT,
                 sale_ends_at: moment(setting.sale_ends_at),
                 currency: Currency::new("EUR").expect("a currency"),

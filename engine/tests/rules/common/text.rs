@@ -154,6 +154,8 @@ fn refusal(plan: &SeatPlan, refusal: &Refusal) -> String {
             format!("taken:{}", taken.join(","))
         }
         Refusal::SoldOut { available } => format!("sold out, {available} free"),
+        Refusal::HoldsPaused { until } => format!("pause until {}", seconds(*until)),
+        Refusal::NewAccountsFull { units_max } => format!("new accounts have {units_max} at most"),
         Refusal::StockMoving => "stock moving".into(),
         Refusal::TooManyPayments => "too many payments".into(),
         Refusal::BadShow(reason) => (*reason).into(),

@@ -58,7 +58,14 @@ impl Walk {
 
     pub(super) fn hold_of_one_seat(&mut self) -> Command {
         let (buyer, wish) = (self.buyer(), Wish::Seats(self.some_seats(1)));
-        Command::Hold(HoldRequest { buyer, wish, hold_ms: None, key: None, pass: None })
+        Command::Hold(HoldRequest {
+            buyer,
+            wish,
+            hold_ms: None,
+            key: None,
+            pass: None,
+            account_made_at: None,
+        })
     }
 
     pub(super) fn counter_sale(&mut self, at: usize, quantity: u32) -> Command {
@@ -81,6 +88,7 @@ impl Walk {
             hold_ms: self.random.percent(20).then_some(5_000),
             key: self.key(),
             pass: None,
+            account_made_at: None,
         });
         self.run_twice(at, &command);
         let now = self.stage.now;

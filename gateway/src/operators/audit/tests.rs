@@ -24,6 +24,7 @@ fn face() -> Face {
         paused_by_organiser: false,
         paused_by_operator: false,
         pass_required: false,
+        hoarding: None,
         sale_starts_at: Timestamp(0),
         sale_ends_at: Timestamp(1),
         currency: Currency::new("EUR").expect("a code"),

@@ -46,6 +46,7 @@ fn request() -> ShowRequest {
         max_per_user: 4,
         hold_seconds: None,
         identity: None,
+        hoarding: None,
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn opening(plan: Arc<SeatPlan>, random: &mut Random) -> (Opening, Vec
             paused_by_organiser: false,
             paused_by_operator: false,
             pass_required: false,
+            hoarding: None,
             sale_starts_at: Timestamp(0),
             sale_ends_at: Timestamp(u64::MAX),
             currency: Currency::new("TWD").expect("a code"),

@@ -3,8 +3,8 @@
 
 use usher_engine::inventory::image::{GoodsImage, Image};
 use usher_engine::inventory::{
-    Claim, Hold, HoldStatus, KeyEntry, Order, OrderStatus, Payment, PaymentStatus, RefundCause,
-    Scan, Ticket,
+    Claim, Hold, HoldStatus, KeyEntry, Lapses, Order, OrderStatus, Payment, PaymentStatus,
+    RefundCause, Scan, Ticket,
 };
 use usher_engine::plan::SeatIx;
 use usher_engine::room::PassNo;
@@ -147,6 +147,8 @@ fn house() -> Image {
         strays: vec![payment(PaymentStatus::RefundDue(RefundCause::NoOrder))],
         used_passes: vec![(NOW, PassNo(7))],
         documents: vec![(HoldNo(5), samples::documents())],
+        lapses: vec![(samples::buyer(1), Lapses { count: 3, last_at: NOW })],
+        of_new: vec![HoldNo(1)],
     }
 }
 
@@ -226,6 +228,8 @@ fn segment() -> Image {
         strays: vec![],
         used_passes: vec![],
         documents: vec![],
+        lapses: vec![],
+        of_new: vec![],
     }
 }
 

@@ -7,6 +7,7 @@ use usher_engine::command::{
     CheckIn, Command, CounterSale, HoldRequest, KeyUse, OrderRequest, PassUse, PaymentMessage,
     PaymentStart, PaymentVerdict, TicketNonces, Wish,
 };
+use usher_engine::hoarding::{Hoarding, LapseRule, NewAccountRule};
 use usher_engine::id::{DocumentHash, PlaceNo, TicketNonce};
 use usher_engine::inventory::{Claim, RefundCause};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan, SeatPlanBuilder, SeatSpec};
@@ -61,12 +62,25 @@ pub(super) fn details() -> ShowDetails {
     }
 }
 
+pub(super) fn hoarding() -> Hoarding {
+    Hoarding {
+        holds_max: Some(2),
+        lapses: Some(LapseRule { free: 3, pause_ms: 30_000, pause_ms_max: 600_000 }),
+        new_accounts: Some(NewAccountRule {
+            younger_than_ms: 86_400_000,
+            share_percent: 20,
+            strangers: true,
+        }),
+    }
+}
+
 pub(super) fn terms() -> Terms {
     Terms {
         stage: Stage::Draft,
         paused_by_organiser: false,
         paused_by_operator: true,
         pass_required: false,
+        hoarding: None,
         sale_starts_at: NOW,
         sale_ends_at: NOW.plus_ms(80_000_000),
         currency: Currency::new("EUR").expect("a code"),
@@ -119,6 +133,7 @@ fn events_of_organisers() -> Vec<(&'static str, Event)> {
         units_per_document_max: Some(1),
         hold_ms: Some(60_000),
         pools: vec![PoolChange { pool: 1, add: 10, price: Some(Cents(2)) }],
+        hoarding: Some(hoarding()),
     };
     vec![
         (
@@ -260,7 +275,8 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
         base: 625,
         on_sale: 600,
     };
-    let closed = Terms { stage: Stage::Closed, ..told.terms.clone() };
+    let hoarding = Some(Box::new(hoarding()));
+    let closed = Terms { stage: Stage::Closed, hoarding, ..told.terms.clone() };
     vec![
         ("terms set", Event::TermsSet(Box::new(told.clone()))),
         ("closed terms set", Event::TermsSet(Box::new(SegmentTerms { terms: closed, ..told }))),
@@ -268,6 +284,7 @@ fn events_of_stock() -> Vec<(&'static str, Event)> {
         ("received", Event::Received { donor: 4, number: 2, quantity: 50 }),
         ("loan settled", Event::LoanSettled { borrower: 3, number: 1 }),
         ("withdrawn", Event::Withdrawn { quantity: 60_000 }),
+        ("held by new", Event::HeldByNew { hold: HoldNo(9) }),
         (
             "pass used",
             Event::PassUsed(PassUse { pass: PassNo(70_000), place: PlaceNo(9), expires_at: NOW }),
@@ -307,7 +324,14 @@ impl Sale {
 
     fn hold(&mut self, number: u32, wish: Wish) -> Option<HoldNo> {
         let key = Some(KeyUse { key: u64::from(number) << 33, digest: 1 });
-        let request = HoldRequest { buyer: buyer(number), wish, hold_ms: None, key, pass: None };
+        let request = HoldRequest {
+            buyer: buyer(number),
+            wish,
+            hold_ms: None,
+            key,
+            pass: None,
+            account_made_at: None,
+        };
         let decision = self.run(&Command::Hold(request));
         decision.events.iter().find_map(|event| match event {
             Event::Held { hold, .. } => Some(*hold),
@@ -445,6 +469,7 @@ pub(super) fn segment() -> Sale {
             stage: Stage::Open,
             paused_by_operator: false,
             pass_required: false,
+            hoarding: None,
             prices: vec![Cents(3_000)],
             ..terms()
         },

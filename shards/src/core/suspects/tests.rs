@@ -33,7 +33,14 @@ fn chance(n: u8) -> Chance {
 
 fn hold(seat: u32, Chance { key, .. }: Chance) -> Command {
     let wish = Wish::Seats(vec![SeatIx(seat)]);
-    Command::Hold(HoldRequest { buyer: BuyerId(1), wish, hold_ms: None, key, pass: None })
+    Command::Hold(HoldRequest {
+        buyer: BuyerId(1),
+        wish,
+        hold_ms: None,
+        key,
+        pass: None,
+        account_made_at: None,
+    })
 }
 
 fn order(hold: u32, Chance { key, sealed: contact, .. }: Chance) -> Command {

@@ -5,7 +5,7 @@ pub(crate) mod stage;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
-use usher_engine::room::{PlaceNo, PlaceState, RoomCommand, Stage as Of, seed_hash};
+use usher_engine::room::{PassGoods, PlaceNo, PlaceState, RoomCommand, Stage as Of, seed_hash};
 
 use stage::{Stage, check, entry};
 
@@ -268,6 +268,42 @@ fn a_room_that_was_closed_may_open_again() {
         ? list                  => 1 on the list
         ",
     );
+}
+
+#[test]
+fn what_an_organiser_wants_of_a_room_has_bounds() {
+    let lanes = |count: usize| {
+        let lanes: Vec<String> = (0..count).map(|lane| format!("l{lane}:1")).collect();
+        lanes.join(",")
+    };
+    let rows = [
+        ("pre=8 opens=8".to_owned(), None),
+        ("pre=9 opens=8".to_owned(), Some("the room cannot open before its pre-queue")),
+        (format!("lanes={}", lanes(8)), None),
+        (format!("lanes={}", lanes(9)), Some("a room has 1 to 8 lanes")),
+        (format!("lanes={}:1", "n".repeat(64)), None),
+        (format!("lanes={}:1", "n".repeat(65)), Some("a lane's name has 1 to 64 bytes")),
+        ("lanes=:1".to_owned(), Some("a lane's name has 1 to 64 bytes")),
+        ("lanes=all:100".to_owned(), None),
+        ("lanes=all:101".to_owned(), Some("a lane's weight is 1 to 100")),
+        ("lanes=all:0".to_owned(), Some("a lane's weight is 1 to 100")),
+        ("claim=1 pass=3600".to_owned(), None),
+        ("claim=0".to_owned(), Some("calls and passes live between a second and an hour")),
+        ("pass=3601".to_owned(), Some("calls and passes live between a second and an hour")),
+        (format!("source={}", "s".repeat(500)), None),
+        (
+            format!("source={}", "s".repeat(501)),
+            Some("the source of the public value is at most 500 bytes of text"),
+        ),
+    ];
+    for (setup, refusal) in rows {
+        let expected = match refusal {
+            Some(words) => format!("no: BadSetup({words:?})"),
+            None => "done".to_owned(),
+        };
+        check(&setup, &format!("set up {setup} => {expected}"));
+    }
+    assert_eq!(PassGoods::pool(4), PassGoods(5), "0 is for seats");
 }
 
 #[test]

@@ -220,7 +220,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     open(
         "journal_cache_bytes",
-        "67108864",
+        "16777216",
         "Memory that the journal may use for its cache, in bytes",
     ),
     open("logbook_files_max", "64", "Files of the logbook that are kept, of 16 MiB each"),

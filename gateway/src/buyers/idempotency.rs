@@ -2,9 +2,9 @@
 //!
 //! The key travels into the owner's state as two numbers: one for operation and key, one for what
 //! was asked. The owner keeps them per buyer, so keys of different buyers never meet. Both numbers
-//! are XXH3 hashes and part of the data format, since a repeat may come after a restart with a newer
-//! version of this software. Nothing slower is needed: who finds two keys or two requests with the
-//! same number gets an earlier answer of their own instead of a new one.
+//! are XXH3 hashes and part of the data format, since a repeat may come after a restart with a
+//! newer version of this software. Nothing slower is needed: who finds two keys or two requests
+//! with the same number gets an earlier answer of their own instead of a new one.
 
 use crate::http::problem::{ApiError, Code};
 use actix_web::HttpRequest;

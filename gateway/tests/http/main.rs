@@ -17,6 +17,7 @@ mod organising;
 mod panics;
 mod problems;
 mod queue;
+mod queue_stream;
 mod real_names;
 mod rubbish;
 mod scopes;

@@ -60,7 +60,7 @@ fn a_list_is_closed_in_time_even_if_the_clock_wakes_nobody() {
         set up
         @99 ann joins           => entered
         !100 ben joins          => waiting, turn 1
-        ? list                  => 1 on the list
+        ? list                  => 1 on the list, closed
         draw x
         ? order all             => ann ben
         ",
@@ -79,7 +79,7 @@ fn a_list_is_closed_in_time_even_if_the_clock_wakes_nobody() {
         "
         set up
         !100 ann joins          => waiting, turn 0
-        ? list                  => 0 on the list
+        ? list                  => 0 on the list, closed
         ? room                  => Open
         ",
     );
@@ -251,7 +251,7 @@ fn a_room_that_was_closed_may_open_again() {
         ben joins               => no: NotOpen(Drained)
         open                    => done
         ? room                  => Drawing
-        ? list                  => 1 on the list
+        ? list                  => 1 on the list, closed
         ",
     );
     check(
@@ -265,7 +265,7 @@ fn a_room_that_was_closed_may_open_again() {
         close                   => done
         open                    => done
         ? room                  => Selling
-        ? list                  => 1 on the list
+        ? list                  => 1 on the list, closed
         ",
     );
 }

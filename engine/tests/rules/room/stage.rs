@@ -211,7 +211,10 @@ impl Stage {
                 let paused = if self.live.is_paused() { ", paused" } else { "" };
                 format!("{:?}{paused}", self.live.stage())
             }
-            ["list"] => format!("{} on the list", self.live.listed()),
+            ["list"] => {
+                let closed = self.live.draw().list_hash.map_or("", |_| ", closed");
+                format!("{} on the list{closed}", self.live.listed())
+            }
             ["counts"] => {
                 let (called, passed) = self.live.called_and_passed();
                 format!("{} places, {called} called, {passed} passed", self.live.places().len())

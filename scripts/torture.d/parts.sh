@@ -121,6 +121,11 @@ operate() {
 # memory_mb: the most memory that the server has had, in MB.
 memory_mb() { awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$server/status"; }
 
+# is_resident_below MB: whether the server has less than that in memory now.
+is_resident_below() {
+  [ "$(awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$server/status")" -lt "$1" ] && echo yes || echo no
+}
+
 # ---- buyers -------------------------------------------------------------------------------------
 
 # rush SECONDS [FLAG…]: buyers who do not give up, beside everything else, for so long.

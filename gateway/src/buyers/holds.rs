@@ -14,8 +14,9 @@ use crate::{limits, room};
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use smallvec::SmallVec;
 use usher_engine::command::{HoldRequest as Request, Wish};
-use usher_engine::plan::{SeatIx, SeatPlan};
+use usher_engine::plan::{SeatIx, SeatPlan, SectionIx};
 use usher_engine::{BuyerId, Command, MachineId, Refusal};
 use usher_shards::{Answer, CallError, ShowView};
 use usher_wire::{
@@ -65,6 +66,8 @@ pub(super) async fn place(
         challenge::require(&app, &request, &Visit { purpose, user, account_age }).await?;
     }
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
+    let sections = sections_of(&view, &wish);
+    limits::take_sections(app.limits.as_ref(), &request, view.key, sections.into_iter())?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
     let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;
@@ -208,6 +211,21 @@ fn route(
             let words = "give exactly one of `seatIds`, `bestAvailable` and `stock`";
             Err(ApiError::field("", words))
         }
+    }
+}
+
+/// The sections that a wish names, by seats or as such, each once.
+fn sections_of(view: &ShowView, wish: &Wish) -> SmallVec<[SectionIx; 2]> {
+    match (wish, view.plan.as_deref()) {
+        (Wish::Seats(seats), Some(plan)) => {
+            let mut sections: SmallVec<_> =
+                seats.iter().map(|seat| plan.section_of(*seat)).collect();
+            sections.sort_unstable();
+            sections.dedup();
+            sections
+        }
+        (Wish::BestAvailable { section, .. }, _) => section.iter().copied().collect(),
+        _ => SmallVec::new(),
     }
 }
 

@@ -294,6 +294,7 @@ fn limits(raw: &RawConfig) -> Result<LimitConfig, ConfigError> {
         address: per_second("rate_limit_address_per_second")?,
         user: per_second("rate_limit_user_per_second")?,
         show: per_second("rate_limit_show_per_second")?,
+        section: per_second("rate_limit_section_per_second")?,
         call: per_second("rate_limit_call_per_second")?,
         clients_max: within(raw, "rate_limit_clients_max", 1, 1 << 28)?,
         clients: Clients {

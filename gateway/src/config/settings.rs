@@ -62,6 +62,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     open("rate_limit_user_per_second", "5", "Holds and orders per second and user; 0 is no limit"),
     open("rate_limit_show_per_second", "0", "Holds per second and show; 0 is no limit"),
+    open(
+        "rate_limit_section_per_second",
+        "0",
+        "Holds per second of seats of one section of a show; 0 is no limit",
+    ),
     open("rate_limit_call_per_second", "0", "Requests per second and kind of write; 0 is no limit"),
     open(
         "rate_limit_exempt",

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   stage     the address, before anything of the body is read; writes the headers of all layers
-//!   take      whom a write is for and what it is about, as its handler knows: user, show, call
+//!   take      whom a write is for and what it is about, as its handler knows: user, show, call;
+//!             and for holds of seats, of which sections
 //!   clients   which address a request counts for: proxies, IPv6 prefixes, who is exempt
 //!   layer     one limit: a token bucket for each key
 //!   table     where the buckets are, in bounded memory
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use smallvec::SmallVec;
+use usher_engine::plan::SectionIx;
 use usher_engine::{BuyerId, ShowKey};
 
 use crate::http::problem::{ApiError, Code};
@@ -34,6 +36,7 @@ pub use stage::limit;
 /// Calls that are written, and shows that are sold by one gateway at a time, are far fewer.
 const CALLS_MAX: usize = 64;
 const SHOWS_MAX: usize = 16_384;
+const SECTIONS_MAX: usize = 65_536;
 
 /// Limits as configured; `None` is no limit.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +47,8 @@ pub struct LimitConfig {
     pub user: Option<NonZeroU32>,
     /// Holds per second of one show.
     pub show: Option<NonZeroU32>,
+    /// Holds per second of seats of one section.
+    pub section: Option<NonZeroU32>,
     /// Requests per second of one kind of write.
     pub call: Option<NonZeroU32>,
     /// Addresses, and users, that are remembered.
@@ -58,24 +63,26 @@ pub struct Limits {
     address: Option<Layer<std::net::IpAddr>>,
     user: Option<Layer<BuyerId>>,
     show: Option<Layer<ShowKey>>,
+    section: Option<Layer<(ShowKey, SectionIx)>>,
     call: Option<Layer<Arc<str>>>,
 }
 
 /// What all layers said of one request so far. Travels in the request's extensions; a request
 /// without it is not limited.
 #[derive(Debug, Default)]
-struct Words(SmallVec<[Word; 4]>);
+struct Words(SmallVec<[Word; 5]>);
 
 impl Limits {
     /// `None` where nothing is limited.
     #[must_use]
     pub fn new(config: &LimitConfig) -> Option<Self> {
-        let LimitConfig { address, user, show, call, clients_max, clients } = config;
-        [address, user, show, call].iter().any(|limit| limit.is_some()).then(|| Self {
+        let LimitConfig { address, user, show, section, call, clients_max, clients } = config;
+        [address, user, show, section, call].iter().any(|limit| limit.is_some()).then(|| Self {
             clients: clients.clone(),
             address: address.map(|limit| Layer::new("address", limit, *clients_max)),
             user: user.map(|limit| Layer::new("user", limit, *clients_max)),
             show: show.map(|limit| Layer::new("show", limit, SHOWS_MAX)),
+            section: section.map(|limit| Layer::new("section", limit, SECTIONS_MAX)),
             call: call.map(|limit| Layer::new("call", limit, CALLS_MAX)),
         })
     }
@@ -104,6 +111,27 @@ pub fn take(
         words.add(layer.take(&user))?;
     }
     Ok(())
+}
+
+/// Counts a hold of seats for each section that it wants them of. The answer tells of the one that
+/// has least left.
+///
+/// # Errors
+/// [`Code::RateLimited`], where one of them is over its limit.
+pub fn take_sections(
+    limits: Option<&Limits>,
+    request: &HttpRequest,
+    show: ShowKey,
+    sections: impl Iterator<Item = SectionIx>,
+) -> Result<(), ApiError> {
+    let Some(layer) = limits.and_then(|limits| limits.section.as_ref()) else { return Ok(()) };
+    let mut extensions = request.extensions_mut();
+    let Some(words) = extensions.get_mut::<Words>() else { return Ok(()) };
+    let words_of_all = sections.map(|section| layer.take(&(show, section)));
+    match words_of_all.min_by_key(|word| (!word.is_refused, word.left)) {
+        Some(word) => words.add(word),
+        None => Ok(()),
+    }
 }
 
 impl Words {

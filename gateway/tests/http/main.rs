@@ -8,6 +8,7 @@ mod buying;
 mod commands;
 mod harness;
 mod hoarding;
+mod hot_sections;
 mod identity;
 mod life;
 mod money;

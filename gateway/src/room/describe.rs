@@ -6,7 +6,7 @@ use super::flow::Flow;
 use crate::buyers::lookup;
 use crate::http::room_refusals::{end_cause, queue_state};
 use usher_engine::Timestamp;
-use usher_engine::room::Stage;
+use usher_engine::room::{Setup, Stage};
 use usher_shards::view::{PlaceCopy, PlaceWord, RoomFace, RoomFigures};
 use usher_shards::{RoomFace as Face, RoomView, ShowView};
 use usher_wire::{PlaceStatus, QueuePlace, WaitBasis};
@@ -97,7 +97,13 @@ pub(super) fn place(
         end: None,
         sold_out: stock.is_sold_out(),
         may_come_back: stock.is_sold_out() && stock.may_come_back(),
-        next_poll_seconds: next_poll(copy.state, wait.map(|(seconds, _)| seconds), &face, now),
+        next_poll_seconds: next_poll(
+            copy.state,
+            wait.map(|(seconds, _)| seconds),
+            ahead,
+            &face.setup,
+            now,
+        ),
     };
     match copy.state {
         PlaceWord::Entered => place.status = PlaceStatus::Entered,
@@ -144,12 +150,63 @@ fn estimate(
     Some((ahead / pace, WaitBasis::Configured))
 }
 
-fn next_poll(state: PlaceWord, wait: Option<u64>, face: &Face, now: Timestamp) -> u32 {
+/// When to ask again. Whoever does as told misses no call that comes at the pace that was set: an
+/// estimate may be far off, as it is when the first have just been called.
+fn next_poll(
+    state: PlaceWord,
+    wait: Option<u64>,
+    ahead: Option<u64>,
+    setup: &Setup,
+    now: Timestamp,
+) -> u32 {
     let seconds = match state {
-        PlaceWord::Entered => face.setup.opens_at.ms_since(now) / 10_000,
-        PlaceWord::Waiting { .. } | PlaceWord::Returning { .. } => wait.unwrap_or(0) / 10,
+        PlaceWord::Entered => setup.opens_at.ms_since(now) / 10_000,
+        PlaceWord::Waiting { .. } | PlaceWord::Returning { .. } => {
+            let pace = u64::from(setup.outflow_per_second).max(1);
+            let first_call = ahead.unwrap_or(0) / pace;
+            (wait.unwrap_or(0) / 10).min(first_call + setup.claim_ms / 2_000)
+        }
         PlaceWord::Called { .. } => POLL_SECONDS_MIN,
         PlaceWord::Passed { .. } | PlaceWord::Ended(_) => POLL_SECONDS_MAX,
     };
     seconds.clamp(POLL_SECONDS_MIN, POLL_SECONDS_MAX) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use usher_engine::room::{EndCause, LaneSetup};
+
+    #[test]
+    fn who_asks_when_told_to_misses_no_call() {
+        let setup = Setup {
+            pre_queue_at: Timestamp(0),
+            opens_at: Timestamp(100_000),
+            lanes: vec![LaneSetup { name: "all".into(), weight: 1, members_only: false }],
+            claim_ms: 10_000,
+            pass_ms: 150_000,
+            outflow_per_second: 50,
+            shopping_max: 100,
+            draw_source: "".into(),
+        };
+        let waiting = PlaceWord::Waiting { turn: 9 };
+        let rows = [
+            // What is told of the wait, who is before, when to ask again.
+            (waiting, None, None, 2),
+            (waiting, Some(40), Some(10), 4),
+            // The estimate says minutes, and the call may come at once.
+            (waiting, Some(250), Some(10), 5),
+            (PlaceWord::Returning { turn: 9 }, Some(250), Some(10), 5),
+            // It cannot come for 20 s.
+            (waiting, Some(250), Some(1_000), 25),
+            (waiting, Some(9_000), Some(100_000), 30),
+            (PlaceWord::Entered, None, None, 10),
+            (PlaceWord::Called { claim_by: 10_000 }, None, None, 2),
+            (PlaceWord::Ended(EndCause::Left), None, None, 30),
+        ];
+        for (state, wait, ahead, seconds) in rows {
+            let told = next_poll(state, wait, ahead, &setup, Timestamp(0));
+            assert_eq!(told, seconds, "{state:?}, {wait:?} s, {ahead:?} before");
+        }
+    }
 }

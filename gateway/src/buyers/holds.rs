@@ -66,8 +66,8 @@ pub(super) async fn place(
         challenge::require(&app, &request, &Visit { purpose, user, account_age }).await?;
     }
     let (owner, wish) = route(&app, &view, buyer, &asked)?;
-    let sections = sections_of(&view, &wish);
-    limits::take_sections(app.limits.as_ref(), &request, view.key, sections.into_iter())?;
+    let sections = || sections_of(&view, &wish);
+    limits::take_sections(app.limits.as_ref(), &request, view.key, sections)?;
     let key = idempotency::optional(&request)?;
     let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
     let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;

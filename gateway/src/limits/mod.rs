@@ -113,8 +113,8 @@ pub fn take(
     Ok(())
 }
 
-/// Counts a hold of seats for each section that it wants them of. The answer tells of the one that
-/// has least left.
+/// Counts a hold of seats for each section that it wants them of, which is only looked up where
+/// there is such a limit. The answer tells of the one that has least left.
 ///
 /// # Errors
 /// [`Code::RateLimited`], where one of them is over its limit.
@@ -122,13 +122,13 @@ pub fn take_sections(
     limits: Option<&Limits>,
     request: &HttpRequest,
     show: ShowKey,
-    sections: impl Iterator<Item = SectionIx>,
+    sections: impl FnOnce() -> SmallVec<[SectionIx; 2]>,
 ) -> Result<(), ApiError> {
     let Some(layer) = limits.and_then(|limits| limits.section.as_ref()) else { return Ok(()) };
     let mut extensions = request.extensions_mut();
     let Some(words) = extensions.get_mut::<Words>() else { return Ok(()) };
-    let words_of_all = sections.map(|section| layer.take(&(show, section)));
-    match words_of_all.min_by_key(|word| (!word.is_refused, word.left)) {
+    let of_all = sections().into_iter().map(|section| layer.take(&(show, section)));
+    match of_all.min_by_key(|word| (!word.is_refused, word.left)) {
         Some(word) => words.add(word),
         None => Ok(()),
     }

@@ -51,17 +51,17 @@ impl SeatMap {
         if query.quantity == 0 || query.quantity > free {
             return None;
         }
-        let search = Search::new(self.plan(), self.available(), self.row_runs(), query);
+        let search = Search::new(self.plan(), self.available(), query);
+        let row_runs = &mut self.row_runs().borrow_mut();
         search
-            .side_by_side(Orphans::Avoided)
-            .or_else(|| search.side_by_side(Orphans::Accepted))
-            .or_else(|| if query.adjacent { None } else { search.singles() })
+            .side_by_side(Orphans::Avoided, row_runs)
+            .or_else(|| search.side_by_side(Orphans::Accepted, row_runs))
+            .or_else(|| if query.adjacent { None } else { search.singles(row_runs) })
     }
 }
 
 struct Search<'a> {
     plan: &'a SeatPlan,
-    row_runs: &'a RowRuns,
     eligible: Eligible<'a>,
     /// The rows to look at.
     rows: Range<u32>,
@@ -71,12 +71,11 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(plan: &'a SeatPlan, free: &'a Bitmap, row_runs: &'a RowRuns, query: &BestQuery) -> Self {
+    fn new(plan: &'a SeatPlan, free: &'a Bitmap, query: &BestQuery) -> Self {
         let category = query.category.map(|category| plan.category(category));
         let all_rows = || 0..u32::try_from(plan.rows().len()).expect("rows are bounded");
         Search {
             plan,
-            row_runs,
             eligible: Eligible {
                 free,
                 category: category.map(Category::seats),
@@ -88,20 +87,20 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn side_by_side(&self, orphans: Orphans) -> Option<Vec<SeatIx>> {
+    fn side_by_side(&self, orphans: Orphans, row_runs: &mut RowRuns) -> Option<Vec<SeatIx>> {
         let wanted = match orphans {
             Orphans::Avoided => Lengths::without_orphan(self.quantity),
             Orphans::Accepted => Lengths::at_least(self.quantity),
         };
         let start = self
-            .rows_with(wanted)
+            .rows_with(wanted, row_runs)
             .find_map(|row| self.best_start(&self.plan.row(row).seats(), orphans))?;
         Some((start..start + self.quantity).map(SeatIx).collect())
     }
 
-    fn singles(&self) -> Option<Vec<SeatIx>> {
+    fn singles(&self, row_runs: &mut RowRuns) -> Option<Vec<SeatIx>> {
         let mut found: Vec<SeatIx> = self
-            .rows_with(Lengths::ANY)
+            .rows_with(Lengths::ANY, row_runs)
             .flat_map(|row| outwards(self.plan.row(row).seats()))
             .filter(|&seat| self.eligible.contains(seat))
             .take(self.quantity as usize)
@@ -113,10 +112,16 @@ impl<'a> Search<'a> {
 
     /// Rows that may have a run of a wanted length, best first. In a row of several categories
     /// the run may be of another one, so the row has to be looked at.
-    fn rows_with(&self, wanted: Lengths) -> impl Iterator<Item = RowIx> + '_ {
+    fn rows_with<'s>(
+        &'s self,
+        wanted: Lengths,
+        row_runs: &'s mut RowRuns,
+    ) -> impl Iterator<Item = RowIx> + 's {
         let mut rows = self.rows.clone();
+        let free = Eligible { category: None, ..self.eligible };
+        let sum_up = move |row| free.lengths(self.plan.row(row).seats());
         std::iter::from_fn(move || {
-            let row = self.row_runs.first_row(rows.clone(), wanted, self.rows_among)?;
+            let row = row_runs.first_row(rows.clone(), wanted, self.rows_among, &sum_up)?;
             rows.start = row.0 + 1;
             Some(row)
         })
@@ -146,11 +151,15 @@ impl<'a> Search<'a> {
     /// ones are side by side: shift and AND.
     fn starts(&self, i: u32, among: u64) -> u64 {
         let mut starts = self.eligible.word(i as usize) & among;
-        for links in 0..self.quantity - 1 {
+        let mut links = 0;
+        for further in 0..self.quantity - 1 {
             if starts == 0 {
                 break;
             }
-            starts &= self.eligible.links_from(i64::from(i) * 64 + i64::from(links));
+            if further % 64 == 0 {
+                links = self.eligible.links_pair((i + further / 64) as usize);
+            }
+            starts &= (links >> (further % 64)) as u64;
         }
         starts
     }

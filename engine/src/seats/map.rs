@@ -9,11 +9,12 @@
 //! A transition that is not legal is a fault of the caller, who has to look first, and panics:
 //! better no answer than a seat sold twice.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::Bitmap;
 use super::bitmap::ones;
-use super::runs::{Eligible, RowRuns};
+use super::runs::RowRuns;
 use crate::plan::{CategoryIx, SeatIx, SeatPlan};
 
 /// What may be done with a seat. The numbers are those of the compact seat map.
@@ -64,7 +65,7 @@ impl SeatCounts {
 ///
 /// Methods panic on a seat or category that is not of the plan. The slices of seats that
 /// transitions take must not name a seat twice: the second time is not legal any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SeatMap {
     plan: Arc<SeatPlan>,
     available: Bitmap,
@@ -73,7 +74,8 @@ pub struct SeatMap {
     owners: Owners,
     counts: SeatCounts,
     free_by_category: Vec<u32>,
-    row_runs: RowRuns,
+    /// Follows from the rest, and is brought up to date by who reads it.
+    row_runs: RefCell<RowRuns>,
 }
 
 impl SeatMap {
@@ -88,7 +90,7 @@ impl SeatMap {
             owners: Owners::default(),
             counts: SeatCounts { blocked: seat_count, ..SeatCounts::default() },
             free_by_category: vec![0; plan.categories().len()],
-            row_runs: RowRuns::new(plan.rows().len()),
+            row_runs: RefCell::new(RowRuns::new(plan.rows().len())),
             plan,
         }
     }
@@ -206,7 +208,7 @@ impl SeatMap {
         &self.available
     }
 
-    pub(super) fn row_runs(&self) -> &RowRuns {
+    pub(super) fn row_runs(&self) -> &RefCell<RowRuns> {
         &self.row_runs
     }
 
@@ -242,23 +244,20 @@ impl SeatMap {
         *self.counts.of(from) -= count;
         *self.counts.of(to) += count;
         if from == SeatStatus::Available || to == SeatStatus::Available {
-            self.summarise_rows(seats);
+            self.note_changed_rows(seats);
         }
     }
 
-    /// Brings the summary up to date for the rows of these seats. Seats mostly come row by row,
-    /// so a row is only summarised again when another one came in between.
-    fn summarise_rows(&mut self, seats: &[SeatIx]) {
+    /// Seats mostly come row by row, so rows are only looked up where another one begins.
+    fn note_changed_rows(&mut self, seats: &[SeatIx]) {
+        let row_runs = self.row_runs.get_mut();
         let mut row = 0..0;
         for &seat in seats {
-            if row.contains(&seat.0) {
-                continue;
+            if !row.contains(&seat.0) {
+                let number = self.plan.row_of(seat);
+                row = self.plan.row(number).seats();
+                row_runs.note_change(number);
             }
-            let number = self.plan.row_of(seat);
-            row = self.plan.row(number).seats();
-            let joins = self.plan.joins();
-            let free = Eligible { free: &self.available, category: None, joins };
-            self.row_runs.set(number, free.lengths(row.clone()));
         }
     }
 
@@ -291,6 +290,19 @@ impl SeatMap {
         })
     }
 }
+
+/// What is known of rows follows from the seats, whoever has asked for it.
+impl PartialEq for SeatMap {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { plan, available, held, sold, owners, counts, free_by_category, row_runs: _ } =
+            self;
+        (plan, available, held, sold) == (&other.plan, &other.available, &other.held, &other.sold)
+            && owners == &other.owners
+            && (counts, free_by_category) == (&other.counts, &other.free_by_category)
+    }
+}
+
+impl Eq for SeatMap {}
 
 const NOBODY: u32 = 0;
 

@@ -4,15 +4,21 @@
 //! all words of a large hall for that takes microseconds whenever the hall is nearly sold out,
 //! which is when everybody asks. So each row keeps one `u16` that says which lengths of runs it
 //! has, and each block of 64 rows the union of theirs; finding the first row of 2,500 that can
-//! serve four people is then a look at 40 blocks and one row. Keeping it up to date costs one
-//! pass over a row when one of its seats becomes free or ceases to be.
+//! serve four people is then a look at 40 blocks and one row.
 //!
-//! What always holds: the mask of a row has bit `min(L, 16) - 1` set exactly where the row has
-//! a run of length L; the mask of a block is the union of its rows.
+//! Buyers who name their seats ask nobody where there are runs, and they are the rush of a sale.
+//! So a change only notes that its row is stale, and a search sums up the stale rows of the blocks
+//! that it comes to: each once, however often it changed, and never more than if every change had
+//! summed up its row.
+//!
+//! What always holds: the mask of a row that is not stale has bit `min(L, 16) - 1` set exactly
+//! where the row has a run of length L; the mask of a block without stale rows is the union of its
+//! rows.
 
 use std::ops::Range;
 
 use super::Bitmap;
+use super::bitmap::ones;
 use crate::plan::RowIx;
 
 /// Runs of this length and longer share one bit.
@@ -48,10 +54,18 @@ impl Lengths {
 }
 
 /// Which lengths of runs each row has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct RowRuns {
     rows: Vec<Lengths>,
-    blocks: Vec<Lengths>,
+    blocks: Vec<Block>,
+}
+
+/// What is known of [`ROWS_PER_BLOCK`] rows together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    union: Lengths,
+    /// One bit a row, set where it has changed since it was summed up.
+    stale: u64,
 }
 
 impl RowRuns {
@@ -59,48 +73,63 @@ impl RowRuns {
     pub(super) fn new(row_count: usize) -> Self {
         RowRuns {
             rows: vec![Lengths::default(); row_count],
-            blocks: vec![Lengths::default(); row_count.div_ceil(ROWS_PER_BLOCK as usize)],
+            blocks: vec![Block::default(); row_count.div_ceil(ROWS_PER_BLOCK as usize)],
         }
     }
 
-    /// Replaces what is known of a row.
-    pub(super) fn set(&mut self, row: RowIx, lengths: Lengths) {
-        let before = std::mem::replace(&mut self.rows[row.index()], lengths);
-        let block = row.index() / ROWS_PER_BLOCK as usize;
-        self.blocks[block].0 |= lengths.0;
-        let lost = before.0 & !lengths.0;
-        if lost == 0 {
-            return;
-        }
-        let first = block * ROWS_PER_BLOCK as usize;
-        let end = self.rows.len().min(first + ROWS_PER_BLOCK as usize);
-        let union = self.rows[first..end].iter().fold(0, |union, lengths| union | lengths.0);
-        self.blocks[block] = Lengths(union);
+    /// Notes that a seat of the row became free or ceased to be.
+    #[inline]
+    pub(super) fn note_change(&mut self, row: RowIx) {
+        let block = &mut self.blocks[row.index() / ROWS_PER_BLOCK as usize];
+        block.stale |= 1 << (row.0 % ROWS_PER_BLOCK);
     }
 
-    /// The first of `rows` that has a run of a wanted length and is in `among`, if given.
+    /// The first of `rows` that has a run of a wanted length and is in `among`, if given. Sums up
+    /// stale rows on its way by `sum_up`.
     pub(super) fn first_row(
-        &self,
+        &mut self,
         rows: Range<u32>,
         wanted: Lengths,
         among: Option<&Bitmap>,
+        sum_up: &impl Fn(RowIx) -> Lengths,
     ) -> Option<RowIx> {
         let mut next = rows.start;
         while next < rows.end {
-            let block = next / ROWS_PER_BLOCK;
-            let block_end = rows.end.min((block + 1) * ROWS_PER_BLOCK);
-            let word = among.map_or(u64::MAX, |among| among.words()[block as usize]);
-            if word != 0 && self.blocks[block as usize].meets(wanted) {
+            let (first, end) = (next / ROWS_PER_BLOCK, rows.end.div_ceil(ROWS_PER_BLOCK));
+            let ahead = &self.blocks[first as usize..end as usize];
+            let may_have = |block: &Block| block.stale != 0 || block.union.meets(wanted);
+            let block = first + ahead.iter().position(may_have)? as u32;
+            if self.blocks[block as usize].stale != 0 {
+                self.sum_up_block(block, sum_up);
+            }
+            let first_of_next = (block + 1) * ROWS_PER_BLOCK;
+            if self.blocks[block as usize].union.meets(wanted) {
+                let word = among.map_or(u64::MAX, |among| among.words()[block as usize]);
                 let is_match = |&row: &u32| {
                     self.rows[row as usize].meets(wanted) && word >> (row % ROWS_PER_BLOCK) & 1 == 1
                 };
-                if let Some(row) = (next..block_end).find(is_match) {
+                let mut of_block = next.max(block * ROWS_PER_BLOCK)..rows.end.min(first_of_next);
+                if let Some(row) = of_block.find(is_match) {
                     return Some(RowIx(row));
                 }
             }
-            next = block_end;
+            next = first_of_next;
         }
         None
+    }
+
+    /// Brings a block up to date.
+    #[cold]
+    fn sum_up_block(&mut self, block: u32, sum_up: &impl Fn(RowIx) -> Lengths) {
+        let first = block * ROWS_PER_BLOCK;
+        let known = &mut self.blocks[block as usize];
+        for row in ones([known.stale].into_iter()).map(|bit| first + bit) {
+            self.rows[row as usize] = sum_up(RowIx(row));
+        }
+        let end = self.rows.len().min((first + ROWS_PER_BLOCK) as usize);
+        let of_block = &self.rows[first as usize..end];
+        let union = of_block.iter().fold(0, |union, lengths| union | lengths.0);
+        *known = Block { union: Lengths(union), stale: 0 };
     }
 }
 
@@ -123,6 +152,11 @@ impl<'a> Eligible<'a> {
         let free = self.free.words().get(i).copied().unwrap_or(0);
         let category = || self.category.map_or(u64::MAX, |category| category.words()[i]);
         if free == 0 { 0 } else { free & category() }
+    }
+
+    /// The links of word `i` and of the one behind it: see [`Eligible::links_from`].
+    pub(super) fn links_pair(&self, i: usize) -> u128 {
+        u128::from(self.links(i + 1)) << 64 | u128::from(self.links(i))
     }
 
     /// 64 links, beginning at any seat: bit `b` is set where seat `first + b` and its successor

@@ -1,6 +1,8 @@
 //! The summary of runs is exact. A search looks again at what it finds, so a summary that says too
 //! much would give the right seats all the same, and only waste time when a hall is nearly full.
 
+use std::cell::RefCell;
+
 use super::*;
 use crate::plan::SeatIx;
 use crate::seats::SeatMap;
@@ -18,9 +20,20 @@ fn counted(row: &str) -> Lengths {
     lengths(&runs.filter(|&length| length > 0).collect::<Vec<_>>())
 }
 
-/// The lengths of the runs in a row as the summary of a hall has them.
+/// What the summary of a hall says of a row, to somebody who asks for nothing that any row has and
+/// so comes to all of them.
 fn summarised(map: &SeatMap, row: u32) -> Lengths {
-    map.row_runs().rows[row as usize]
+    let free = Eligible { free: map.available(), category: None, joins: map.plan().joins() };
+    let sum_up = |row| free.lengths(map.plan().row(row).seats());
+    let mut runs = map.row_runs().borrow_mut();
+    let all = 0..u32::try_from(map.plan().rows().len()).expect("a small hall");
+    assert_eq!(runs.first_row(all, Lengths::default(), None, &sum_up), None);
+    runs.rows[row as usize]
+}
+
+/// The unions that the summary has of its blocks.
+fn unions(runs: &RowRuns) -> Vec<Lengths> {
+    runs.blocks.iter().map(|block| block.union).collect()
 }
 
 #[test]
@@ -71,7 +84,7 @@ fn the_summary_follows_every_change() {
         change(&mut map);
         assert_eq!([0, 1, 2].map(|row| summarised(&map, row)), rows.map(lengths));
         let union = rows.iter().fold(0, |union, row| union | lengths(row).0);
-        assert_eq!(map.row_runs().blocks, [Lengths(union)]);
+        assert_eq!(unions(&map.row_runs().borrow()), [Lengths(union)]);
     };
     let seats = |numbers: &[u32]| numbers.iter().copied().map(SeatIx).collect::<Vec<_>>();
     check(&|_| (), [&[3, 4], &[2, 4], &[2]]);
@@ -105,38 +118,65 @@ fn what_is_asked_for_is_a_set_of_lengths() {
 /// Rows of 300 that have runs: a few of two seats, one of four.
 #[test]
 fn rows_that_cannot_serve_are_passed_over() {
-    let mut runs = RowRuns::new(300);
+    let (mut runs, mut rows) = (RowRuns::new(300), vec![Lengths::default(); 300]);
     for row in [63, 64, 130, 299] {
-        runs.set(RowIx(row), lengths(&[2]));
+        rows[row as usize] = lengths(&[2]);
+        runs.note_change(RowIx(row));
     }
-    runs.set(RowIx(190), lengths(&[4]));
+    rows[190] = lengths(&[4]);
+    runs.note_change(RowIx(190));
     let mut among = Bitmap::new(300);
     [64, 190, 200].into_iter().for_each(|row| among.set(row));
 
-    let check = |rows: Range<u32>, wanted: u32, among: Option<&Bitmap>, expected: Option<u32>| {
-        let found = runs.first_row(rows.clone(), Lengths::at_least(wanted), among);
-        assert_eq!(found, expected.map(RowIx), "{wanted} in {rows:?}");
-    };
-    check(0..300, 1, None, Some(63));
-    check(0..63, 1, None, None);
-    check(63..64, 1, None, Some(63));
-    check(64..300, 1, None, Some(64));
-    check(65..300, 2, None, Some(130));
-    check(65..130, 2, None, None);
-    check(0..300, 3, None, Some(190));
-    check(0..190, 3, None, None);
-    check(191..300, 1, None, Some(299));
-    check(191..299, 1, None, None);
-    check(0..300, 5, None, None);
-    check(7..7, 1, None, None);
+    let mut check =
+        |rows_now: &[Lengths], among: Range<u32>, wanted: u32, of: Option<&Bitmap>, expected| {
+            let sum_up = |row: RowIx| rows_now[row.index()];
+            let found = runs.first_row(among.clone(), Lengths::at_least(wanted), of, &sum_up);
+            assert_eq!(found, Option::<u32>::map(expected, RowIx), "{wanted} in {among:?}");
+        };
+    check(&rows, 0..300, 1, None, Some(63));
+    check(&rows, 0..63, 1, None, None);
+    check(&rows, 63..64, 1, None, Some(63));
+    check(&rows, 64..300, 1, None, Some(64));
+    check(&rows, 65..300, 2, None, Some(130));
+    check(&rows, 65..130, 2, None, None);
+    check(&rows, 0..300, 3, None, Some(190));
+    check(&rows, 0..190, 3, None, None);
+    check(&rows, 191..300, 1, None, Some(299));
+    check(&rows, 191..299, 1, None, None);
+    check(&rows, 0..300, 5, None, None);
+    check(&rows, 7..7, 1, None, None);
     // Only rows that have a seat of a category, say.
-    check(0..300, 1, Some(&among), Some(64));
-    check(65..300, 1, Some(&among), Some(190));
-    check(191..300, 1, Some(&among), None);
+    check(&rows, 0..300, 1, Some(&among), Some(64));
+    check(&rows, 65..300, 1, Some(&among), Some(190));
+    check(&rows, 191..300, 1, Some(&among), None);
 
     // A row that has none any more is passed over as well, and its block with it.
-    runs.set(RowIx(190), Lengths::default());
-    assert_eq!(runs.first_row(0..300, Lengths::at_least(3), None), None);
+    rows[190] = Lengths::default();
+    runs.note_change(RowIx(190));
+    let sum_up = |row: RowIx| rows[row.index()];
+    assert_eq!(runs.first_row(0..300, Lengths::at_least(3), None, &sum_up), None);
     let two = lengths(&[2]);
-    assert_eq!(runs.blocks, [two, two, two, Lengths::default(), two]);
+    assert_eq!(unions(&runs), [two, two, two, Lengths::default(), two]);
+}
+
+#[test]
+fn a_row_is_summed_up_once_and_only_on_the_way_of_a_search() {
+    let (mut runs, summed) = (RowRuns::new(300), RefCell::new(Vec::new()));
+    let sum_up = |row: RowIx| {
+        summed.borrow_mut().push(row.0);
+        lengths(&[row.0 % 7 + 1])
+    };
+    let mut search = |changes: &[u32], among: Range<u32>, wanted: u32| {
+        changes.iter().for_each(|&row| runs.note_change(RowIx(row)));
+        let found = runs.first_row(among, Lengths::at_least(wanted), None, &sum_up);
+        (found.map(|row| row.0), summed.take())
+    };
+    // Changed three times, and only those of the block in which one was found.
+    assert_eq!(search(&[5, 70, 5, 6, 5, 200], 0..300, 6), (Some(5), vec![5, 6]));
+    assert_eq!(search(&[], 0..300, 6), (Some(5), vec![]));
+    // Row 70 has one seat, and row 200 five.
+    assert_eq!(search(&[], 64..300, 2), (Some(200), vec![70, 200]));
+    assert_eq!(search(&[299], 64..300, 2), (Some(200), vec![]));
+    assert_eq!(search(&[], 201..300, 2), (Some(299), vec![299]));
 }

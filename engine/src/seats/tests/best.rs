@@ -122,7 +122,7 @@ fn agrees_with_a_search_that_tries_everything() {
             let taken = random_seats(&mut random, &map, SeatStatus::Available);
             map.hold(&taken, 1);
             for _ in 0..20 {
-                let quantity_max = if random.chance(10) { 40 } else { 6 };
+                let quantity_max = if random.chance(10) { 100 } else { 6 };
                 let query = BestQuery {
                     quantity: 1 + random.below(quantity_max),
                     category: random.chance(40).then(|| CategoryIx(random.below(2) as u8)),

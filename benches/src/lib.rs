@@ -122,7 +122,7 @@ fn scramble(seat: u32) -> u32 {
 /// A hold on one seat by a buyer of its own, with a key.
 #[must_use]
 pub fn hold_one(seat: u32) -> Command {
-    hold_by(seat, Wish::Seats(vec![SeatIx(seat)]))
+    hold_by(seat, Wish::Seats([SeatIx(seat)].into()))
 }
 
 /// A hold by buyer number `n`, with a key.

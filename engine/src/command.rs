@@ -3,8 +3,9 @@
 use crate::accounts::AccountsCommand;
 use crate::id::{BuyerId, DocumentHash, HoldNo, PaymentRef, PlaceNo, TicketNonce};
 use crate::limits::UNITS_PER_HOLD_MAX;
-use crate::plan::{CategoryIx, SeatIx, SectionIx};
+use crate::plan::{CategoryIx, SectionIx};
 use crate::room::{PassNo, RoomCommand};
+use crate::seats::Seats;
 use crate::show::{NewShow, OnSale, SaleMove, SegmentTerms, ShowChange};
 use crate::time::Timestamp;
 
@@ -125,7 +126,7 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// Exactly these seats.
-    Seats(Vec<SeatIx>),
+    Seats(Seats),
     /// The best that are free.
     BestAvailable {
         /// How many.

@@ -1,11 +1,12 @@
 //! The state of all seats of one show: who owns which, and which to give to the next buyer.
 //!
-//! [`SeatMap`] is the state, [`BestQuery`] asks it for the best seats that are free, and
+//! [`SeatMap`] is the state, [`Seats`] are some that somebody chose, [`BestQuery`] asks it for the best seats that are free, and
 //! [`Bitmap`] is what both stand on. Nothing here knows of holds, prices or time: a hold is a
 //! number that owns seats.
 
 mod best;
 mod bitmap;
+mod chosen;
 mod map;
 mod runs;
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod tests;
 
 pub use best::BestQuery;
 pub use bitmap::Bitmap;
+pub use chosen::Seats;
 pub use map::{SeatCounts, SeatMap, SeatStatus};

@@ -106,18 +106,27 @@ impl<T> Wheel<T> {
     pub fn insert(&mut self, at_ms: u64, value: T) -> TimerId {
         // Rounded up: never early.
         let tick = at_ms.div_ceil(TICK_MS);
-        let node = self.unused.pop().unwrap_or_else(|| {
-            let node = u32::try_from(self.nodes.len()).expect("fewer than 2^32 timers");
-            self.nodes.push(Node { value: None, tick, previous: node, next: node, generation: 0 });
-            node
-        });
-        let place = &mut self.nodes[node as usize];
-        place.value = Some(value);
-        place.tick = tick;
-        let generation = place.generation;
+        let head = self.list_for(tick);
+        let last = self.nodes[head as usize].previous;
+        let mut timer =
+            Node { value: Some(value), tick, previous: last, next: head, generation: 0 };
+        let node = match self.unused.pop() {
+            Some(node) => {
+                let place = &mut self.nodes[node as usize];
+                timer.generation = place.generation;
+                *place = timer;
+                node
+            }
+            None => {
+                let node = u32::try_from(self.nodes.len()).expect("fewer than 2^32 timers");
+                self.nodes.push(timer);
+                node
+            }
+        };
+        self.nodes[last as usize].next = node;
+        self.nodes[head as usize].previous = node;
         self.len += 1;
-        self.link(node);
-        TimerId { node, generation }
+        TimerId { node, generation: self.nodes[node as usize].generation }
     }
 
     /// Stops a timer and gives its value back; none where it has gone off or was cancelled.
@@ -206,16 +215,21 @@ impl<T> Wheel<T> {
 
     /// Puts a timer into the list where it belongs now.
     fn link(&mut self, node: u32) {
-        let tick = self.nodes[node as usize].tick;
+        let head = self.list_for(self.nodes[node as usize].tick);
+        self.push(head, node);
+    }
+
+    /// The head of the list where a timer of this tick belongs now, and is about to be put.
+    #[inline]
+    fn list_for(&mut self, tick: u64) -> u32 {
         if tick <= self.now_tick {
-            self.push(HEAD_DUE, node);
-            return;
+            return HEAD_DUE;
         }
         let highest_difference = (tick ^ self.now_tick).ilog2();
         let level = (highest_difference / LEVEL_BITS) as usize;
         let slot = (tick >> shift_of(level)) as u32 % SLOTS_PER_LEVEL as u32;
         self.occupied[level] |= 1 << slot;
-        self.push(head_of(level, slot), node);
+        head_of(level, slot)
     }
 
     /// Takes a timer out of its list, whichever it is.

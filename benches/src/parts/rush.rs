@@ -165,8 +165,8 @@ impl Buyer {
     async fn hold(&self, router: &Router, n: u32) -> Subject {
         let wish = match self.segments {
             Some(_) => Wish::Stock { quantity: 1 },
-            None if self.gives_back => Wish::Seats(vec![SeatIx(self.own_seat(n))]),
-            None => Wish::Seats(vec![SeatIx(n / self.shows)]),
+            None if self.gives_back => Wish::Seats([SeatIx(self.own_seat(n))].into()),
+            None => Wish::Seats([SeatIx(n / self.shows)].into()),
         };
         router.execute(self.inventory(n), hold_by(n, wish)).await.expect("held").subject
     }

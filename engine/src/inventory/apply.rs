@@ -3,9 +3,11 @@
 
 mod money;
 
+use std::collections::hash_map::Entry;
+
 use super::{
-    Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Order, OrderStatus, PaymentStatus,
-    Payments, Scan, Seats, Tickets,
+    Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Keys, Order, OrderStatus,
+    PaymentStatus, Payments, Scan, Tickets,
 };
 use crate::command::{KeyUse, PassUse};
 use crate::event::Event;
@@ -40,6 +42,7 @@ impl Inventory {
         self.forget_ended(self.last_at);
     }
 
+    #[inline]
     fn apply_event(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::ShowCreated { details, terms, plan, pools } => {
@@ -62,7 +65,8 @@ impl Inventory {
             Event::ScheduleTaken { count } => {
                 self.show_mut().schedule.drain(..*count as usize);
             }
-            Event::Held { hold, buyer, claim, total, ends_at, key } => {
+            Event::Held { hold: no, buyer, claim, total, ends_at, key } => {
+                self.note_held(*no, *buyer, claim, *key, at);
                 let new = Hold {
                     buyer: *buyer,
                     claim: claim.clone(),
@@ -72,7 +76,7 @@ impl Inventory {
                     status: HoldStatus::Active,
                     order: None,
                 };
-                self.apply_held(*hold, new, *key, at);
+                self.holds.insert(*no, new);
             }
             Event::Released { hold } => self.apply_released(*hold, at),
             Event::Expired { holds } => self.apply_expired(holds, at),
@@ -194,18 +198,35 @@ impl Inventory {
         }
     }
 
-    fn apply_held(&mut self, no: HoldNo, hold: Hold, key: Option<KeyUse>, at: Timestamp) {
+    /// Brings up to date what is known beside a new hold.
+    fn note_held(
+        &mut self,
+        no: HoldNo,
+        buyer: BuyerId,
+        claim: &Claim,
+        key: Option<KeyUse>,
+        at: Timestamp,
+    ) {
         assert_eq!(no, self.next_hold, "holds are numbered without gaps");
         self.next_hold = HoldNo(no.0 + 1);
-        self.move_units(no, &hold.claim, Move::Hold);
-        let buyer = self.buyers.entry(hold.buyer).or_default();
-        buyer.units += hold.claim.units();
-        buyer.holds += 1;
-        if let Some(used) = key {
-            let expires_at = Timestamp(u64::MAX);
-            buyer.remember_key(KeyEntry { used, hold: no, payment: None, expires_at }, at);
+        self.move_units(no, claim, Move::Hold);
+        let expires_at = Timestamp(u64::MAX);
+        let key = key.map(|used| KeyEntry { used, hold: no, payment: None, expires_at });
+        match self.buyers.entry(buyer) {
+            // Most buyers are new here, and made whole sooner than made and then changed.
+            Entry::Vacant(place) => {
+                let keys = key.map_or_else(Keys::new, |key| Keys::from_buf([key]));
+                place.insert(Buyer { units: claim.units(), holds: 1, keys });
+            }
+            Entry::Occupied(mut known) => {
+                let buyer = known.get_mut();
+                buyer.units += claim.units();
+                buyer.holds += 1;
+                if let Some(key) = key {
+                    buyer.remember_key(key, at);
+                }
+            }
         }
-        self.holds.insert(no, hold);
     }
 
     fn apply_released(&mut self, no: HoldNo, at: Timestamp) {
@@ -228,7 +249,7 @@ impl Inventory {
     /// each row is summed up once; and their buyers, who are anywhere in memory, are looked up one
     /// right after the other, so that the processor fetches several at a time.
     fn apply_expired(&mut self, holds: &[HoldNo], at: Timestamp) {
-        let (mut seats, mut quantity) = (Seats::with_capacity(holds.len()), 0);
+        let (mut seats, mut quantity) = (Vec::with_capacity(holds.len()), 0);
         let forgets = planted("forgotten-release-on-expiry");
         for &no in holds {
             let hold = self.hold_mut(no);
@@ -243,12 +264,11 @@ impl Inventory {
             }
         }
         seats.sort_unstable();
-        let freed = match self.goods {
-            Goods::Seats(_) => Claim::Seats(seats),
-            Goods::Stock(_) | Goods::Nothing => Claim::Stock(quantity),
-        };
-        if freed.units() > 0 {
-            self.move_units(HoldNo(0), &freed, Move::Release);
+        if !seats.is_empty() {
+            self.move_seats(HoldNo(0), &seats, Move::Release);
+        }
+        if quantity > 0 {
+            self.move_stock(quantity, Move::Release);
         }
         for &no in holds {
             if !(forgets && self.hold_mut(no).order.is_none()) {
@@ -331,9 +351,45 @@ impl Inventory {
         segment.raise_base(told.base, told.on_sale);
     }
 
-    /// The one place where units change hands, so that goods and owners are always counted alike.
     fn move_units(&mut self, no: HoldNo, claim: &Claim, to: Move) {
-        let units = claim.units();
+        match claim {
+            Claim::Seats(seats) => self.move_seats(no, seats, to),
+            Claim::Stock(quantity) => self.move_stock(*quantity, to),
+        }
+    }
+
+    /// Here and in `move_stock`, and nowhere else, units change hands, so that goods and owners are
+    /// always counted alike.
+    fn move_seats(&mut self, no: HoldNo, seats: &[SeatIx], to: Move) {
+        let Goods::Seats(map) = &mut self.goods else { panic!("seats are of a house with seats") };
+        match to {
+            Move::Hold => map.hold(seats, no.0),
+            Move::Release => map.release(seats),
+            Move::Sell => map.sell(seats),
+            Move::Unsell => map.unsell(seats),
+        }
+        if !planted("changed-seats-not-shown") {
+            // One by one, since mostly it is one: `extend_from_slice` would call `memcpy` for it.
+            for &seat in seats {
+                self.changes.push(seat);
+            }
+        }
+        self.count_owned(seats.len() as u32, to);
+    }
+
+    /// See `move_seats`.
+    fn move_stock(&mut self, quantity: u32, to: Move) {
+        let segment = self.segment_mut();
+        match to {
+            Move::Hold => segment.hold(quantity),
+            Move::Release => segment.release(quantity),
+            Move::Sell => segment.sell(quantity),
+            Move::Unsell => segment.unsell(quantity),
+        }
+        self.count_owned(quantity, to);
+    }
+
+    fn count_owned(&mut self, units: u32, to: Move) {
         match to {
             Move::Hold => self.units_held += units,
             Move::Release => self.units_held -= units,
@@ -342,26 +398,6 @@ impl Inventory {
                 self.units_sold += units;
             }
             Move::Unsell => self.units_sold -= units,
-        }
-        match (claim, &mut self.goods) {
-            (Claim::Seats(seats), Goods::Seats(map)) => {
-                match to {
-                    Move::Hold => map.hold(seats, no.0),
-                    Move::Release => map.release(seats),
-                    Move::Sell => map.sell(seats),
-                    Move::Unsell => map.unsell(seats),
-                }
-                if !planted("changed-seats-not-shown") {
-                    self.changes.extend_from_slice(seats);
-                }
-            }
-            (Claim::Stock(quantity), Goods::Stock(segment)) => match to {
-                Move::Hold => segment.hold(*quantity),
-                Move::Release => segment.release(*quantity),
-                Move::Sell => segment.sell(*quantity),
-                Move::Unsell => segment.unsell(*quantity),
-            },
-            _ => panic!("a claim is of the kind of its inventory"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use smallvec::smallvec;
 
-use super::{Buyer, Claim, Goods, HoldStatus, Inventory, Seats};
+use super::{Buyer, Claim, Goods, HoldStatus, Inventory};
 use crate::command::{HoldRequest, KeyUse, PassUse, Wish};
 use crate::decision::{Decision, Effect, Outcome, Subject};
 use crate::event::{Event, Events};
@@ -13,7 +13,7 @@ use crate::plan::SeatIx;
 use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::room::RoomRefusal;
-use crate::seats::{BestQuery, SeatMap, SeatStatus};
+use crate::seats::{BestQuery, SeatMap, SeatStatus, Seats};
 use crate::show::Terms;
 use crate::time::Timestamp;
 
@@ -38,33 +38,32 @@ impl Inventory {
             Ok(None) => {}
             Err(refusal) => return Decision::refuse(refusal),
         }
-        match self.choose_for_buyer(request, buyer, terms, now) {
-            Ok(Choice::Found { claim, overdue }) => {
-                let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
-                let hold = self.next_hold;
-                let held = Event::Held {
-                    hold,
-                    buyer: request.buyer,
-                    total: self.price(&claim, terms),
-                    claim,
-                    ends_at: now.plus_ms(lives_ms),
-                    key: request.key,
-                };
-                let mut decision = Decision::done(held, Subject::Hold(hold));
-                let used = request.pass.filter(|_| terms.pass_required);
-                if used.is_some() || !overdue.is_empty() {
-                    let first = expiry_first(overdue).into_iter();
-                    decision.events.insert_many(0, first.chain(used.map(Event::PassUsed)));
-                    decision.effects.extend(used.map(Effect::TellRoom));
-                }
-                if Self::is_of_new(request, terms, now) {
-                    decision.events.push(Event::HeldByNew { hold });
-                }
-                decision
-            }
-            Ok(Choice::Short(short)) => parked(short, wish_units(&request.wish)),
-            Err(refusal) => Decision::refuse(refusal),
+        let (claim, overdue) = match self.choose_for_buyer(request, buyer, terms, now) {
+            Ok(Choice::Found { claim, overdue }) => (claim, overdue),
+            Ok(Choice::Short(short)) => return parked(short, wish_units(&request.wish)),
+            Err(refusal) => return Decision::refuse(refusal),
+        };
+        let lives_ms = request.hold_ms.map_or(terms.hold_ms, |ms| ms.min(terms.hold_ms));
+        let hold = self.next_hold;
+        let held = Event::Held {
+            hold,
+            buyer: request.buyer,
+            total: self.price(&claim, terms),
+            claim,
+            ends_at: now.plus_ms(lives_ms),
+            key: request.key,
+        };
+        let used = request.pass.filter(|_| terms.pass_required);
+        let is_of_new = Self::is_of_new(request, terms, now);
+        if used.is_none() && overdue.is_empty() && !is_of_new {
+            return Decision::done(held, Subject::Hold(hold));
         }
+        let mut events = expiry_first(overdue);
+        events.extend(used.map(Event::PassUsed));
+        events.push(held);
+        events.extend(is_of_new.then_some(Event::HeldByNew { hold }));
+        let decision = Decision::all(events, Subject::Hold(hold));
+        used.into_iter().map(Effect::TellRoom).fold(decision, Decision::with)
     }
 
     fn choose_for_buyer(
@@ -132,6 +131,7 @@ impl Inventory {
     }
 
     /// Checks what can be said of a wish without knowing what is free.
+    #[inline]
     pub(super) fn check_form(&self, wish: &Wish) -> Result<(), Refusal> {
         let units = wish_units(wish);
         if units == 0 {
@@ -154,6 +154,7 @@ impl Inventory {
     }
 
     /// Finds what is asked for among what is free. `wish` has passed `check_form`.
+    #[inline]
     pub(super) fn choose(&self, wish: &Wish, now: Timestamp) -> Result<Choice, Refusal> {
         match (wish, &self.goods) {
             (Wish::Seats(seats), Goods::Seats(map)) => self.choose_exact(seats, map, now),
@@ -178,15 +179,26 @@ impl Inventory {
         }
     }
 
+    #[inline]
     fn choose_exact(
         &self,
-        seats: &[SeatIx],
+        seats: &Seats,
         map: &SeatMap,
         now: Timestamp,
     ) -> Result<Choice, Refusal> {
         if map.all_available(seats) {
-            return Ok(found(Claim::Seats(Seats::from_slice(seats))));
+            return Ok(found(Claim::Seats(seats.clone())));
         }
+        self.choose_overdue(seats, map, now)
+    }
+
+    /// As `choose_exact`, where some of the seats are not available.
+    fn choose_overdue(
+        &self,
+        seats: &Seats,
+        map: &SeatMap,
+        now: Timestamp,
+    ) -> Result<Choice, Refusal> {
         let mut taken = Vec::new();
         let mut overdue = Vec::new();
         for &seat in seats {
@@ -205,9 +217,10 @@ impl Inventory {
         if !taken.is_empty() {
             return Err(Refusal::SeatUnavailable(taken));
         }
-        Ok(Choice::Found { claim: Claim::Seats(Seats::from_slice(seats)), overdue })
+        Ok(Choice::Found { claim: Claim::Seats(seats.clone()), overdue })
     }
 
+    #[inline]
     pub(super) fn price(&self, claim: &Claim, terms: &Terms) -> Cents {
         match (claim, &self.goods) {
             (Claim::Seats(seats), Goods::Seats(map)) => {
@@ -258,6 +271,7 @@ pub(super) fn parked(short: u32, needs: u32) -> Decision {
     Decision { events: Events::new(), outcome, effects: Vec::new() }
 }
 
+#[inline]
 pub(super) fn wish_units(wish: &Wish) -> u32 {
     match wish {
         Wish::Seats(seats) => u32::try_from(seats.len()).unwrap_or(u32::MAX),

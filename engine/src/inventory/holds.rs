@@ -44,6 +44,7 @@ impl Holds {
     }
 
     /// Adds a hold, or replaces the one with this number.
+    #[inline]
     pub(super) fn insert(&mut self, no: HoldNo, hold: Hold) {
         let number = page_of(no);
         if self.pages.len() <= number {

@@ -62,7 +62,7 @@ pub use documents::DocumentRefusal;
 pub use hoarders::Lapses;
 pub use records::{
     Claim, Hold, HoldStatus, Order, OrderStatus, Payment, PaymentStatus, Payments, RefundCause,
-    Scan, Seats, Ticket, Tickets,
+    Scan, Ticket, Tickets,
 };
 
 /// Changed seats for which there is room at all times: those of some hundred commands.
@@ -159,6 +159,7 @@ impl Inventory {
         }
     }
 
+    #[inline]
     fn execute_known(&self, command: &Command, terms: &Terms, now: Timestamp) -> Decision {
         match command {
             Command::Hold(request) => self.place_hold(request, terms, now),

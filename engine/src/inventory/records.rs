@@ -5,11 +5,8 @@ use smallvec::SmallVec;
 
 use crate::id::{BuyerId, PaymentRef, TicketNonce};
 use crate::money::Cents;
-use crate::plan::SeatIx;
+use crate::seats::Seats;
 use crate::time::Timestamp;
-
-/// Seats of one claim. Most claims are of a few seats, which need no allocation of their own.
-pub type Seats = SmallVec<[SeatIx; 4]>;
 
 /// Payments of one order. Most orders are paid at once, which needs no allocation of its own.
 pub type Payments = SmallVec<[Payment; 1]>;
@@ -18,22 +15,12 @@ pub type Payments = SmallVec<[Payment; 1]>;
 pub type Tickets = SmallVec<[Ticket; 1]>;
 
 /// What a hold takes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// These seats.
     Seats(Seats),
     /// So many standing tickets.
     Stock(u32),
-}
-
-/// As the derived one would do it, but seats are copied at once and not one by one.
-impl Clone for Claim {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Seats(seats) => Self::Seats(Seats::from_slice(seats)),
-            Self::Stock(quantity) => Self::Stock(*quantity),
-        }
-    }
 }
 
 impl Claim {

@@ -9,7 +9,7 @@ use crate::command::KeyUse;
 use crate::id::{BuyerId, HoldNo, MachineId, ShowKey, TicketNonce};
 use crate::money::Cents;
 use crate::plan::{PlanId, SeatIx, SeatPlanBuilder, SeatSpec};
-use crate::seats::{SeatMap, SeatStatus};
+use crate::seats::{SeatMap, SeatStatus, Seats};
 use crate::time::Timestamp;
 
 const ANN: BuyerId = BuyerId(1);
@@ -32,7 +32,7 @@ fn row_of_four() -> Inventory {
 
 /// Gives seats to a hold the way that `apply` does, counters included.
 fn hold(inventory: &mut Inventory, no: u32, seats: &[u32]) {
-    let seats: super::Seats = seats.iter().copied().map(SeatIx).collect();
+    let seats: Seats = seats.iter().copied().map(SeatIx).collect();
     let Goods::Seats(map) = &mut inventory.goods else { panic!("seats") };
     map.hold(&seats, no);
     inventory.units_held += seats.len() as u32;

@@ -249,6 +249,7 @@ impl SeatMap {
     }
 
     /// Seats mostly come row by row, so rows are only looked up where another one begins.
+    #[inline]
     fn note_changed_rows(&mut self, seats: &[SeatIx]) {
         let row_runs = self.row_runs.get_mut();
         let mut row = 0..0;

@@ -196,7 +196,7 @@ fn route(
         (Some(seat_ids), None, None) => {
             check_units(seat_ids.len(), units_max, "/seatIds")?;
             let seats = find_seats(plan_of(view)?, seat_ids, "/seatIds")?;
-            Ok((MachineId::house(view.key), Wish::Seats(seats)))
+            Ok((MachineId::house(view.key), Wish::Seats(seats.into())))
         }
         (None, Some(best), None) => {
             check_units(best.quantity as usize, units_max, "/bestAvailable/quantity")?;

@@ -98,7 +98,7 @@ fn route(
         (Some(seat_ids), None) => {
             holds::check_units(seat_ids.len(), UNITS_PER_HOLD_MAX, "/seatIds")?;
             let seats = holds::find_seats(holds::plan_of(view)?, seat_ids, "/seatIds")?;
-            Ok((MachineId::house(view.key), Wish::Seats(seats)))
+            Ok((MachineId::house(view.key), Wish::Seats(seats.into())))
         }
         (None, Some(stock)) => {
             let count = stock.quantity as usize;

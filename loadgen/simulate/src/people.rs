@@ -183,7 +183,7 @@ impl People {
         let seat = random.below(3) as u32;
         let request = HoldRequest {
             buyer: BuyerId(0),
-            wish: Wish::Seats(vec![SeatIx(seat)]),
+            wish: Wish::Seats([SeatIx(seat)].into()),
             hold_ms: Some(CURSED_HOLD_MS),
             key: None,
             pass: None,

@@ -6,7 +6,7 @@ use usher_engine::accounts::{
 
 use super::CodecError;
 use super::layout::{OnDisk, numbered, row, tagged};
-use super::pack::Source;
+use super::pack::{Pen, Source};
 
 tagged! {
     AccountsEvent {

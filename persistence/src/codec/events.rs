@@ -15,7 +15,7 @@ use usher_engine::show::{
 use usher_engine::{Event, MachineId};
 
 use super::layout::{OnDisk, numbered, row, tagged};
-use super::pack::Source;
+use super::pack::{Pen, Source};
 use super::{CodecError, Header};
 
 tagged! {

@@ -10,7 +10,7 @@ use usher_engine::stock::Segment;
 
 use super::CodecError;
 use super::layout::{OnDisk, numbered, row, tagged};
-use super::pack::Source;
+use super::pack::{Pen, Source};
 
 row! {
     Image {

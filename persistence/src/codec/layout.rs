@@ -13,7 +13,7 @@
 //! what was really read, at most [`AHEAD_BYTES_MAX`] ahead of it, whatever length the bytes claim.
 
 use super::CodecError;
-use super::pack::Source;
+use super::pack::{Pen, Source};
 
 /// Memory that a list may reserve on the word of its length alone.
 const AHEAD_BYTES_MAX: usize = 4_096;
@@ -22,6 +22,13 @@ const AHEAD_BYTES_MAX: usize = 4_096;
 pub(super) trait OnDisk: Sized {
     /// Writes the value behind `out`.
     fn store(&self, out: &mut Vec<u8>);
+
+    /// Writes the value behind what the pen has written. A value that is always as wide writes
+    /// itself with the pen.
+    #[inline(always)]
+    fn store_with(&self, pen: &mut Pen<'_>) {
+        self.store(pen.behind());
+    }
 
     /// Reads what [`OnDisk::store`] wrote.
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError>;
@@ -40,8 +47,15 @@ macro_rules! row {
         impl OnDisk for $name {
             #[inline]
             fn store(&self, out: &mut Vec<u8>) {
+                let mut pen = Pen::new(out);
+                self.store_with(&mut pen);
+                pen.behind();
+            }
+
+            #[inline(always)]
+            fn store_with(&self, pen: &mut Pen<'_>) {
                 let Self { $($field),+ } = self;
-                $( $field.store(out); )+
+                $( $field.store_with(pen); )+
             }
 
             #[inline]
@@ -63,9 +77,11 @@ macro_rules! tagged {
             fn store(&self, out: &mut Vec<u8>) {
                 match self { $(
                     Self::$variant { $($($field),+)? $(0: $inner)? } => {
-                        out.push($tag);
-                        $($( $field.store(out); )+)?
-                        $( $inner.store(out); )?
+                        let mut pen = Pen::new(out);
+                        pen.put([$tag]);
+                        $($( $field.store_with(&mut pen); )+)?
+                        $( $inner.store_with(&mut pen); )?
+                        pen.behind();
                     }
                 )+ }
             }

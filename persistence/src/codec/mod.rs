@@ -36,7 +36,7 @@ use usher_engine::plan::{PlanId, SeatPlan};
 use usher_engine::{Event, MachineId, MachineImage, ShowKey, Timestamp};
 
 use layout::OnDisk;
-use pack::Source;
+use pack::{Pen, Source};
 
 /// The version of record payloads that this code writes, and the only one that it reads.
 pub const RECORD_VERSION: u8 = 2;
@@ -120,8 +120,10 @@ impl Header {
 /// Writes the payload of a record behind `out`.
 pub fn encode_record(id: MachineId, at: Timestamp, events: &[Event], out: &mut Vec<u8>) {
     let event_count = u16::try_from(events.len()).expect("one command's events are few");
-    out.push(RECORD_VERSION);
-    Header { show: id.show, slot: id.slot, at, event_count }.store(out);
+    let mut pen = Pen::new(out);
+    RECORD_VERSION.store_with(&mut pen);
+    Header { show: id.show, slot: id.slot, at, event_count }.store_with(&mut pen);
+    let out = pen.behind();
     for event in events {
         event.store(out);
     }

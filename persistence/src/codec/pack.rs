@@ -2,7 +2,8 @@
 //! least significant byte first, and lists with their length before them.
 //!
 //! A record is encoded with every acknowledged command and decoded with every start. Every value
-//! has a width that its type says, so writing one is a store and reading one a load. Formats that
+//! has a width that its type says, so writing one is a store and reading one a load, and whoever
+//! writes several one behind the other asks for room once: see [`Pen`]. Formats that
 //! describe themselves, such as MessagePack, ask at each number how wide it is, and save no room
 //! here: keys, buyers and moments are long in any form.
 //!
@@ -58,6 +59,46 @@ impl<'a> Source<'a> {
         let (taken, rest) = split.ok_or(CodecError::Malformed { wanted })?;
         self.bytes = rest;
         Ok(taken)
+    }
+}
+
+/// The most that a [`Pen`] keeps until it writes.
+const PEN_BYTES: usize = 64;
+
+/// Writes values one behind the other, and those whose width is known together: a vector looks for
+/// room, and keeps its length up to date, with each value that is put behind it.
+///
+/// This costs nothing only where all of it is inlined into a function that writes a fixed series of
+/// values. Then the compiler knows at each of them how many bytes there are, and stores them where
+/// they belong. So a pen is made where it is used, and handed to nobody who may not be inlined.
+pub(super) struct Pen<'a> {
+    out: &'a mut Vec<u8>,
+    kept: [u8; PEN_BYTES],
+    len: usize,
+}
+
+impl<'a> Pen<'a> {
+    #[inline(always)]
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, kept: [0; PEN_BYTES], len: 0 }
+    }
+
+    /// Writes at most [`PEN_BYTES`] bytes.
+    #[inline(always)]
+    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.len + N > PEN_BYTES {
+            self.behind();
+        }
+        self.kept[self.len..self.len + N].copy_from_slice(&bytes);
+        self.len += N;
+    }
+
+    /// Where to write what has no width of its own. All that was put before is there.
+    #[inline(always)]
+    pub(super) fn behind(&mut self) -> &mut Vec<u8> {
+        self.out.extend_from_slice(&self.kept[..self.len]);
+        self.len = 0;
+        self.out
     }
 }
 

@@ -8,7 +8,7 @@ use usher_engine::room::{
 
 use super::CodecError;
 use super::layout::{OnDisk, numbered, row, tagged};
-use super::pack::Source;
+use super::pack::{Pen, Source};
 
 tagged! {
     RoomEvent {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use usher_engine::accounts::{ApiKeyNo, LoginHash, Proof, SessionNo};
 use usher_engine::id::{AccountNo, DocumentHash, HoldNo, PlaceNo, ShowKey, TicketNonce};
-use usher_engine::inventory::{KeyEntry, Keys, Payment, Payments, Seats, Ticket, Tickets};
+use usher_engine::inventory::{KeyEntry, Keys, Payment, Payments, Ticket, Tickets};
 use usher_engine::plan::{PlanId, SeatIx, SeatPlan};
 use usher_engine::planted::planted;
 use usher_engine::room::{EntryId, PassGoods, PassNo};
+use usher_engine::seats::Seats;
 use usher_engine::{BuyerId, Cents, Currency, Timestamp};
 
 use super::CodecError;
 use super::layout::{OnDisk, list_len};
-use super::pack::{Source, put_bytes, put_len};
+use super::pack::{Pen, Source, put_bytes, put_len};
 
 /// A number has the width of its type, and its least significant byte first.
 macro_rules! as_number {
@@ -22,6 +23,11 @@ macro_rules! as_number {
             #[inline]
             fn store(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
+            }
+
+            #[inline(always)]
+            fn store_with(&self, pen: &mut Pen<'_>) {
+                pen.put(self.to_le_bytes());
             }
 
             #[inline]
@@ -38,6 +44,11 @@ impl OnDisk for bool {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
+    }
+
+    #[inline(always)]
+    fn store_with(&self, pen: &mut Pen<'_>) {
+        pen.put([u8::from(*self)]);
     }
 
     #[inline]
@@ -79,6 +90,11 @@ macro_rules! as_inside {
                 self.0.store(out);
             }
 
+            #[inline(always)]
+            fn store_with(&self, pen: &mut Pen<'_>) {
+                self.0.store_with(pen);
+            }
+
             #[inline]
             fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
                 OnDisk::load(from).map(Self)
@@ -113,6 +129,11 @@ impl OnDisk for u128 {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
         self.to_be_bytes().store(out);
+    }
+
+    #[inline(always)]
+    fn store_with(&self, pen: &mut Pen<'_>) {
+        pen.put(self.to_be_bytes());
     }
 
     #[inline]
@@ -150,7 +171,14 @@ impl OnDisk for Arc<SeatPlan> {
 impl OnDisk for Seats {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        put_len(out, self.len());
+        self.store_with(&mut Pen::new(out));
+    }
+
+    #[inline(always)]
+    fn store_with(&self, pen: &mut Pen<'_>) {
+        let len = u32::try_from(self.len()).expect("payloads are far smaller");
+        len.store_with(pen);
+        let out = pen.behind();
         let mut before = 0;
         for seat in self {
             match planted("seats-kept-without-direction") {
@@ -164,11 +192,18 @@ impl OnDisk for Seats {
     #[inline]
     fn load(from: &mut Source<'_>) -> Result<Self, CodecError> {
         let (len, room) = list_len::<SeatIx>(from)?;
-        let mut seats = Self::with_capacity(room);
+        let mut few = [SeatIx(0); Self::IN_PLACE_MAX];
+        if let Some(few) = few.get_mut(..len as usize) {
+            for seat in &mut *few {
+                *seat = SeatIx::load(from)?;
+            }
+            return Ok(Self::from(&*few));
+        }
+        let mut seats = Vec::with_capacity(room);
         for _ in 0..len {
             seats.push(SeatIx::load(from)?);
         }
-        Ok(seats)
+        Ok(Self::from(seats))
     }
 }
 
@@ -275,10 +310,17 @@ impl<K: OnDisk + Ord, V: OnDisk> OnDisk for BTreeMap<K, V> {
 impl<T: OnDisk> OnDisk for Option<T> {
     #[inline]
     fn store(&self, out: &mut Vec<u8>) {
-        self.is_some().store(out);
+        self.store_with(&mut Pen::new(out));
+    }
+
+    #[inline(always)]
+    fn store_with(&self, pen: &mut Pen<'_>) {
+        self.is_some().store_with(pen);
         if let Some(value) = self {
-            value.store(out);
+            value.store_with(pen);
         }
+        // From here on there would be one length or another.
+        pen.behind();
     }
 
     #[inline]

@@ -141,7 +141,7 @@ async fn rush(runtime: &Runtime, buyers: u32) -> HashSet<u32> {
         let (router, acknowledged) = (runtime.router(), acknowledged.clone());
         async move {
             let first = buyer * 7 % SEATS;
-            let wish = Wish::Seats(vec![SeatIx(first), SeatIx((first + 1) % SEATS)]);
+            let wish = Wish::Seats([SeatIx(first), SeatIx((first + 1) % SEATS)].into());
             match router.execute(HOUSE, hold(u128::from(buyer), wish)).await {
                 Ok(_) => {
                     let mut acknowledged = acknowledged.lock().expect("no panic");
@@ -186,7 +186,7 @@ async fn a_repeat_with_the_same_key_is_one_hold_across_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let runtime = start(dir.path(), 1);
     open_show(&runtime).await;
-    let wish = || hold(1, Wish::Seats(vec![SeatIx(5)]));
+    let wish = || hold(1, Wish::Seats([SeatIx(5)].into()));
     let first = runtime.router().execute(HOUSE, wish()).await.expect("held");
     runtime.stop();
     let runtime = start(dir.path(), 1);

@@ -39,7 +39,7 @@ async fn sell_quietly(router: Router, show: ShowKey, stop: Arc<AtomicBool>) -> (
     let (mut sold, mut longest) = (0, Duration::ZERO);
     while !stop.load(Ordering::Relaxed) && sold < SEATS {
         let asked = Instant::now();
-        let wish = Wish::Seats(vec![SeatIx(sold)]);
+        let wish = Wish::Seats([SeatIx(sold)].into());
         let answer = router.execute(MachineId::house(show), hold(u128::from(sold), wish)).await;
         answer.expect("another shard's panic is nobody's business here");
         longest = longest.max(asked.elapsed());
@@ -61,7 +61,7 @@ async fn nothing_acknowledged_is_lost_and_others_sell_on() {
     let rush = (0..1_000_u32).map(|buyer| {
         let router = runtime.router();
         actix::spawn(async move {
-            let wish = || Wish::Seats(vec![SeatIx(buyer)]);
+            let wish = || Wish::Seats([SeatIx(buyer)].into());
             persist(&router, || hold(u128::from(buyer), wish())).await.expect("a seat");
             if buyer % 500 == 250 {
                 let panicked = router.execute(HOUSE, panics()).await;
@@ -114,7 +114,7 @@ async fn a_command_that_panics_again_is_refused_from_then_on() {
     }
     let quarantined = &runtime.router().shards()[0].quarantined;
     assert_eq!((quarantined[0].inventory, &*quarantined[0].command), (HOUSE, "Expire"));
-    let wish = Wish::Seats(vec![SeatIx(5)]);
+    let wish = Wish::Seats([SeatIx(5)].into());
     runtime.router().execute(HOUSE, hold(1, wish)).await.expect("others are served");
     runtime.stop();
 }
@@ -187,7 +187,7 @@ async fn how_long_a_rebuild_takes() {
             let buyers = group.iter().map(|&buyer| {
                 let router = runtime.router();
                 actix::spawn(async move {
-                    let wish = Wish::Seats(vec![SeatIx(buyer % SEATS)]);
+                    let wish = Wish::Seats([SeatIx(buyer % SEATS)].into());
                     let held = router.execute(HOUSE, hold(u128::from(buyer), wish)).await;
                     let Subject::Hold(hold) = held.expect("a free seat").subject else {
                         panic!("not a hold")

@@ -40,7 +40,7 @@ async fn only_so_many_wait_for_the_disk_and_the_rest_hear_it_at_once() {
     is_stuck.store(true, Ordering::Relaxed);
     let (mut waiting, mut refused) = (Vec::new(), 0);
     for buyer in 0..BUYERS {
-        let wish = Wish::Seats(vec![SeatIx(buyer)]);
+        let wish = Wish::Seats([SeatIx(buyer)].into());
         let (router, command) = (runtime.router(), hold(u128::from(buyer), wish));
         let mut asked = actix::spawn(async move { router.execute(HOUSE, command).await });
         // Refusals come while the disk is stuck; the shard's thread gets its time meanwhile.
@@ -63,7 +63,7 @@ async fn only_so_many_wait_for_the_disk_and_the_rest_hear_it_at_once() {
         asked.await.expect("no panic").expect("whoever waited has seats");
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "nobody was forgotten");
-    let wish = Wish::Seats(vec![SeatIx(SEATS - 1)]);
+    let wish = Wish::Seats([SeatIx(SEATS - 1)].into());
     runtime.router().execute(HOUSE, hold(9_999, wish)).await.expect("buyers go on");
     runtime.stop();
 }

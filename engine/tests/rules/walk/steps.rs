@@ -57,7 +57,7 @@ impl Walk {
     }
 
     pub(super) fn hold_of_one_seat(&mut self) -> Command {
-        let (buyer, wish) = (self.buyer(), Wish::Seats(self.some_seats(1)));
+        let (buyer, wish) = (self.buyer(), Wish::Seats(self.some_seats(1).into()));
         Command::Hold(HoldRequest {
             buyer,
             wish,
@@ -108,7 +108,7 @@ impl Walk {
                 section: None,
                 adjacent: self.random.percent(30),
             },
-            0 => Wish::Seats(self.some_seats(quantity)),
+            0 => Wish::Seats(self.some_seats(quantity).into()),
             _ => Wish::Stock { quantity },
         }
     }

@@ -406,7 +406,7 @@ pub(super) fn house() -> Sale {
     sale.pay(stray, PaymentVerdict::Success, Cents(77));
     let sold = CounterSale {
         buyer: buyer(1_000),
-        wish: Wish::Seats([800, 700].map(SeatIx).to_vec()),
+        wish: Wish::Seats([800, 700].map(SeatIx).into()),
         contact: [9; 20].into(),
         documents: Vec::new(),
         nonces: nonces(5),
@@ -500,7 +500,7 @@ pub(super) fn sold_out(rows: u32) -> Sale {
     sale.run(&Command::MoveSale(SaleMove::Open));
     for number in 0..rows * 10 {
         let seats = [2 * number, 2 * number + 1].map(SeatIx).to_vec();
-        let no = sale.hold(number, Wish::Seats(seats)).expect("a free pair");
+        let no = sale.hold(number, Wish::Seats(seats.into())).expect("a free pair");
         sale.order(number, no);
         sale.start_payment(no);
         let total = sale.total(no);

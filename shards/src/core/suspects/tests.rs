@@ -32,7 +32,7 @@ fn chance(n: u8) -> Chance {
 }
 
 fn hold(seat: u32, Chance { key, .. }: Chance) -> Command {
-    let wish = Wish::Seats(vec![SeatIx(seat)]);
+    let wish = Wish::Seats([SeatIx(seat)].into());
     Command::Hold(HoldRequest {
         buyer: BuyerId(1),
         wish,

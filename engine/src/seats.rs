@@ -1,8 +1,8 @@
 //! The state of all seats of one show: who owns which, and which to give to the next buyer.
 //!
-//! [`SeatMap`] is the state, [`Seats`] are some that somebody chose, [`BestQuery`] asks it for the best seats that are free, and
-//! [`Bitmap`] is what both stand on. Nothing here knows of holds, prices or time: a hold is a
-//! number that owns seats.
+//! [`SeatMap`] is the state, [`BestQuery`] asks it for the best seats that are free, [`Seats`] are
+//! some that somebody chose, and [`Bitmap`] is what all of it stands on. Nothing here knows of
+//! holds, prices or time: a hold is a number that owns seats.
 
 mod best;
 mod bitmap;

@@ -108,25 +108,27 @@ impl<T> Wheel<T> {
         let tick = at_ms.div_ceil(TICK_MS);
         let head = self.list_for(tick);
         let last = self.nodes[head as usize].previous;
-        let mut timer =
-            Node { value: Some(value), tick, previous: last, next: head, generation: 0 };
-        let node = match self.unused.pop() {
+        let timer = |generation| {
+            let value = Some(value);
+            Node { value, tick, previous: last, next: head, generation }
+        };
+        let (node, generation) = match self.unused.pop() {
             Some(node) => {
                 let place = &mut self.nodes[node as usize];
-                timer.generation = place.generation;
-                *place = timer;
-                node
+                let generation = place.generation;
+                *place = timer(generation);
+                (node, generation)
             }
             None => {
                 let node = u32::try_from(self.nodes.len()).expect("fewer than 2^32 timers");
-                self.nodes.push(timer);
-                node
+                self.nodes.push(timer(0));
+                (node, 0)
             }
         };
         self.nodes[last as usize].next = node;
         self.nodes[head as usize].previous = node;
         self.len += 1;
-        TimerId { node, generation: self.nodes[node as usize].generation }
+        TimerId { node, generation }
     }
 
     /// Stops a timer and gives its value back; none where it has gone off or was cancelled.

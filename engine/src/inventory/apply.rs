@@ -36,13 +36,23 @@ impl Inventory {
     pub fn apply(&mut self, events: &[Event], at: Timestamp) {
         self.last_at = self.last_at.max(at);
         self.version += 1;
+        let at = self.last_at;
         for event in events {
-            self.apply_event(event, self.last_at);
+            match event {
+                // A rush is holds, which need not go through the whole list.
+                Event::Held { hold: no, buyer, claim, total, ends_at, key } => {
+                    self.note_held(*no, *buyer, claim, *key, at);
+                    let (buyer, claim, total) = (*buyer, claim.clone(), *total);
+                    let (status, placed_at, ends_at) = (HoldStatus::Active, at, *ends_at);
+                    let new = Hold { buyer, claim, total, placed_at, ends_at, status, order: None };
+                    self.holds.insert(*no, new);
+                }
+                _ => self.apply_event(event, at),
+            }
         }
-        self.forget_ended(self.last_at);
+        self.forget_ended(at);
     }
 
-    #[inline]
     fn apply_event(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::ShowCreated { details, terms, plan, pools } => {
@@ -64,19 +74,6 @@ impl Inventory {
             }
             Event::ScheduleTaken { count } => {
                 self.show_mut().schedule.drain(..*count as usize);
-            }
-            Event::Held { hold: no, buyer, claim, total, ends_at, key } => {
-                self.note_held(*no, *buyer, claim, *key, at);
-                let new = Hold {
-                    buyer: *buyer,
-                    claim: claim.clone(),
-                    total: *total,
-                    placed_at: at,
-                    ends_at: *ends_at,
-                    status: HoldStatus::Active,
-                    order: None,
-                };
-                self.holds.insert(*no, new);
             }
             Event::Released { hold } => self.apply_released(*hold, at),
             Event::Expired { holds } => self.apply_expired(holds, at),
@@ -125,6 +122,7 @@ impl Inventory {
                 self.documents.get_or_insert_default().give(*order, documents);
             }
             Event::HeldByNew { hold } => self.apply_held_by_new(*hold),
+            Event::Held { .. } => unreachable!("applied before"),
             Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
         }
     }
@@ -199,6 +197,7 @@ impl Inventory {
     }
 
     /// Brings up to date what is known beside a new hold.
+    #[inline(always)]
     fn note_held(
         &mut self,
         no: HoldNo,

@@ -73,14 +73,13 @@ impl Inventory {
         terms: &Terms,
         now: Timestamp,
     ) -> Result<Choice, Refusal> {
-        self.check_form(&request.wish)?;
+        let units = self.check_form(&request.wish)?;
         if let Some(reason) = terms.closed_because(now) {
             return Err(Refusal::SaleNotOpen(reason));
         }
         if terms.pass_required {
             self.check_pass(request.pass, now)?;
         }
-        let units = wish_units(&request.wish);
         check_limits(buyer, units, terms)?;
         if let Some(rules) = &terms.hoarding {
             self.check_hoarding(request, units, rules, now)?;
@@ -130,9 +129,9 @@ impl Inventory {
         if no.0 > 0 && no < self.next_hold { Refusal::HoldExpired } else { Refusal::UnknownHold }
     }
 
-    /// Checks what can be said of a wish without knowing what is free.
-    #[inline]
-    pub(super) fn check_form(&self, wish: &Wish) -> Result<(), Refusal> {
+    /// Checks what can be said of a wish without knowing what is free, and counts its units.
+    #[inline(always)]
+    pub(super) fn check_form(&self, wish: &Wish) -> Result<u32, Refusal> {
         let units = wish_units(wish);
         if units == 0 {
             return Err(Refusal::NothingAsked);
@@ -141,20 +140,23 @@ impl Inventory {
             return Err(Refusal::TooManyUnits { units_max: UNITS_PER_HOLD_MAX });
         }
         match (wish, &self.goods) {
-            (Wish::Seats(seats), Goods::Seats(map)) => check_seats(seats, map),
+            (Wish::Seats(seats), Goods::Seats(map)) => check_seats(seats, map)?,
             (Wish::BestAvailable { category, section, .. }, Goods::Seats(map)) => {
                 let plan = map.plan();
                 let unknown = category.is_some_and(|c| c.0 as usize >= plan.categories().len())
                     || section.is_some_and(|s| s.0 as usize >= plan.sections().len());
-                if unknown { Err(Refusal::UnknownSeat) } else { Ok(()) }
+                if unknown {
+                    return Err(Refusal::UnknownSeat);
+                }
             }
-            (Wish::Stock { .. }, Goods::Stock(_)) => Ok(()),
-            _ => Err(Refusal::WrongKind),
+            (Wish::Stock { .. }, Goods::Stock(_)) => {}
+            _ => return Err(Refusal::WrongKind),
         }
+        Ok(units)
     }
 
     /// Finds what is asked for among what is free. `wish` has passed `check_form`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose(&self, wish: &Wish, now: Timestamp) -> Result<Choice, Refusal> {
         match (wish, &self.goods) {
             (Wish::Seats(seats), Goods::Seats(map)) => self.choose_exact(seats, map, now),
@@ -179,7 +181,7 @@ impl Inventory {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn choose_exact(
         &self,
         seats: &Seats,
@@ -220,7 +222,7 @@ impl Inventory {
         Ok(Choice::Found { claim: Claim::Seats(seats.clone()), overdue })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn price(&self, claim: &Claim, terms: &Terms) -> Cents {
         match (claim, &self.goods) {
             (Claim::Seats(seats), Goods::Seats(map)) => {
@@ -271,7 +273,7 @@ pub(super) fn parked(short: u32, needs: u32) -> Decision {
     Decision { events: Events::new(), outcome, effects: Vec::new() }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn wish_units(wish: &Wish) -> u32 {
     match wish {
         Wish::Seats(seats) => u32::try_from(seats.len()).unwrap_or(u32::MAX),
@@ -283,6 +285,7 @@ fn found(claim: Claim) -> Choice {
     Choice::Found { claim, overdue: Vec::new() }
 }
 
+#[inline(always)]
 fn check_seats(seats: &[SeatIx], map: &SeatMap) -> Result<(), Refusal> {
     for (place, seat) in seats.iter().enumerate() {
         if seat.0 >= map.plan().seat_count() {

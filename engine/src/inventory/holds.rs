@@ -44,7 +44,7 @@ impl Holds {
     }
 
     /// Adds a hold, or replaces the one with this number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, no: HoldNo, hold: Hold) {
         let number = page_of(no);
         if self.pages.len() <= number {
@@ -55,13 +55,13 @@ impl Holds {
             // Where there were more holds than one page has, the next will be full too.
             page.holds.reserve_exact(NUMBERS_PER_PAGE);
         }
-        match page.place(no) {
+        if page.is_there < bit_of(no) {
             // Numbers mostly go up.
-            _ if page.is_there < bit_of(no) => page.holds.push(hold),
-            Some(place) => page.holds[place] = hold,
-            None => page.holds.insert(page.rank(no), hold),
+            page.is_there |= bit_of(no);
+            page.holds.push(hold);
+        } else {
+            page.insert_before_last(no, hold);
         }
-        page.is_there |= bit_of(no);
     }
 
     /// Takes a hold out.
@@ -101,6 +101,14 @@ impl Page {
     /// Where the hold with this number is, if it is there.
     fn place(&self, no: HoldNo) -> Option<usize> {
         (self.is_there & bit_of(no) != 0).then(|| self.rank(no))
+    }
+
+    fn insert_before_last(&mut self, no: HoldNo, hold: Hold) {
+        match self.place(no) {
+            Some(place) => self.holds[place] = hold,
+            None => self.holds.insert(self.rank(no), hold),
+        }
+        self.is_there |= bit_of(no);
     }
 
     /// How many of the page come before this number.

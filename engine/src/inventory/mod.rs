@@ -145,24 +145,22 @@ impl Inventory {
     #[must_use]
     pub fn execute(&self, command: &Command, now: Timestamp) -> Decision {
         let now = now.max(self.last_at);
-        match command {
-            Command::CreateShow(show) => self.create_show(show, now),
+        match (command, &self.terms) {
+            // A rush is holds, which need not go through both lists.
+            (Command::Hold(request), Some(terms)) => self.place_hold(request, terms, now),
+            (Command::CreateShow(show), _) => self.create_show(show, now),
             // Money is recorded wherever it turns up.
-            Command::PaymentMessage(message) => self.payment_message(message, now),
-            Command::RefundMade { order, reference } => self.refund_made(*order, reference),
-            Command::SetTerms(terms) => self.set_terms(terms),
-            Command::Room(_) | Command::Accounts(_) => Decision::refuse(Refusal::WrongKind),
-            _ => match &self.terms {
-                Some(terms) => self.execute_known(command, terms, now),
-                None => Decision::refuse(Refusal::UnknownShow),
-            },
+            (Command::PaymentMessage(message), _) => self.payment_message(message, now),
+            (Command::RefundMade { order, reference }, _) => self.refund_made(*order, reference),
+            (Command::SetTerms(terms), _) => self.set_terms(terms),
+            (Command::Room(_) | Command::Accounts(_), _) => Decision::refuse(Refusal::WrongKind),
+            (_, Some(terms)) => self.execute_known(command, terms, now),
+            (_, None) => Decision::refuse(Refusal::UnknownShow),
         }
     }
 
-    #[inline]
     fn execute_known(&self, command: &Command, terms: &Terms, now: Timestamp) -> Decision {
         match command {
-            Command::Hold(request) => self.place_hold(request, terms, now),
             Command::Release { hold } => self.release(*hold, now),
             Command::Order(request) => self.place_order(request, terms, now),
             Command::StartPayment(start) => self.start_payment(start, now),
@@ -184,7 +182,8 @@ impl Inventory {
                 self.receive(*donor, *number, *quantity)
             }
             Command::SettleLoan { borrower, number } => self.settle_loan(*borrower, *number),
-            Command::CreateShow(_)
+            Command::Hold(_)
+            | Command::CreateShow(_)
             | Command::PaymentMessage(_)
             | Command::RefundMade { .. }
             | Command::SetTerms(_)

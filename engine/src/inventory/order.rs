@@ -99,7 +99,7 @@ impl Inventory {
         let units = wish_units(&sale.wish);
         let form = self
             .check_form(&sale.wish)
-            .and_then(|()| Self::check_documents(&sale.documents, units, terms));
+            .and_then(|_| Self::check_documents(&sale.documents, units, terms));
         let room = form.and_then(|()| self.room_for_documents(&sale.documents, terms, now));
         let in_the_way = match room {
             Ok(in_the_way) => in_the_way,

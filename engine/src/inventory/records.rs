@@ -26,6 +26,7 @@ pub enum Claim {
 impl Claim {
     /// Seats or tickets in it.
     #[must_use]
+    #[inline]
     pub fn units(&self) -> u32 {
         match self {
             Self::Seats(seats) => seats.len() as u32,

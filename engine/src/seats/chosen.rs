@@ -20,7 +20,7 @@ pub struct Seats(Kept);
 enum Kept {
     /// The first `count` of these; the others are seat 0, so that equal seats are equal bytes.
     InPlace {
-        count: u8,
+        count: u32,
         seats: [SeatIx; Seats::IN_PLACE_MAX],
     },
     Boxed(Box<[SeatIx]>),
@@ -37,7 +37,7 @@ impl Deref for Seats {
     #[inline]
     fn deref(&self) -> &[SeatIx] {
         match &self.0 {
-            Kept::InPlace { count, seats } => &seats[..usize::from(*count)],
+            Kept::InPlace { count, seats } => &seats[..*count as usize],
             Kept::Boxed(seats) => seats,
         }
     }
@@ -50,7 +50,7 @@ impl From<&[SeatIx]> for Seats {
             return Self(Kept::Boxed(seats.into()));
         }
         let in_place = std::array::from_fn(|i| seats.get(i).copied().unwrap_or(SeatIx(0)));
-        Self(Kept::InPlace { count: seats.len() as u8, seats: in_place })
+        Self(Kept::InPlace { count: seats.len() as u32, seats: in_place })
     }
 }
 

@@ -124,14 +124,20 @@ impl SeatMap {
 
     /// Whether each of the seats is available.
     #[must_use]
+    #[inline(always)]
     pub fn all_available(&self, seats: &[SeatIx]) -> bool {
-        seats.iter().all(|seat| self.available.get(seat.0))
+        for seat in seats {
+            if !self.available.get(seat.0) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Available → held, by an owner that is not 0.
     pub fn hold(&mut self, seats: &[SeatIx], owner: u32) {
         assert!(owner != 0, "0 is nobody");
-        self.owners.make_room(self.plan.seat_count());
+        self.owners.make_room(&self.plan);
         self.transition(seats, SeatStatus::Available, SeatStatus::Held, Some(owner));
     }
 
@@ -221,6 +227,7 @@ impl SeatMap {
         to: SeatStatus,
         new_owner: Option<u32>,
     ) {
+        let mut row = 0..0;
         for &seat in seats {
             let was_so = match self.bits(from) {
                 Some(bits) => bits.take(seat.0),
@@ -237,29 +244,17 @@ impl SeatMap {
             match (from, to) {
                 (SeatStatus::Available, _) => *free -= 1,
                 (_, SeatStatus::Available) => *free += 1,
-                _ => {}
+                _ => continue,
             }
-        }
-        let count = u32::try_from(seats.len()).expect("no seat is named twice");
-        *self.counts.of(from) -= count;
-        *self.counts.of(to) += count;
-        if from == SeatStatus::Available || to == SeatStatus::Available {
-            self.note_changed_rows(seats);
-        }
-    }
-
-    /// Seats mostly come row by row, so rows are only looked up where another one begins.
-    #[inline]
-    fn note_changed_rows(&mut self, seats: &[SeatIx]) {
-        let row_runs = self.row_runs.get_mut();
-        let mut row = 0..0;
-        for &seat in seats {
+            // Seats mostly come row by row, so rows are only looked up where another one begins.
             if !row.contains(&seat.0) {
                 let number = self.plan.row_of(seat);
                 row = self.plan.row(number).seats();
-                row_runs.note_change(number);
+                self.row_runs.get_mut().note_change(number);
             }
         }
+        *self.counts.of(from) -= seats.len() as u32;
+        *self.counts.of(to) += seats.len() as u32;
     }
 
     /// The bitmap of a status. Blocked has none: it is where no other bit is set.
@@ -316,9 +311,9 @@ impl Owners {
         self.0.get(seat.index()).copied().filter(|&owner| owner != NOBODY)
     }
 
-    fn make_room(&mut self, seat_count: u32) {
+    fn make_room(&mut self, plan: &SeatPlan) {
         if self.0.is_empty() {
-            self.0 = vec![NOBODY; seat_count as usize];
+            self.0 = vec![NOBODY; plan.seat_count() as usize];
         }
     }
 

@@ -316,11 +316,16 @@ impl<T: OnDisk> OnDisk for Option<T> {
     #[inline(always)]
     fn store_with(&self, pen: &mut Pen<'_>) {
         self.is_some().store_with(pen);
-        if let Some(value) = self {
-            value.store_with(pen);
+        // Written at the end of either branch: where they meet, the pen has one length.
+        match self {
+            Some(value) => {
+                value.store_with(pen);
+                pen.behind();
+            }
+            None => {
+                pen.behind();
+            }
         }
-        // From here on there would be one length or another.
-        pen.behind();
     }
 
     #[inline]

@@ -18,6 +18,7 @@
 
 pub mod check;
 pub mod codec;
+pub mod courtesy;
 pub mod data_dir;
 pub mod disk;
 pub mod frame;

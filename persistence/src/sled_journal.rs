@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
+use crate::courtesy;
 use crate::disk::{
     At, DiskError, create_dir_durable, lock_dir, rename_durable, sync_dir, with_suffix,
 };
@@ -128,6 +129,15 @@ impl SledJournal {
     /// # Errors
     /// As [`SledJournal::open`].
     pub fn open_or_begin(
+        options: SledOptions,
+        start: &Chain,
+    ) -> Result<(Self, RecoveryReport), JournalError> {
+        // sled has seven threads, all of which wake whenever one has something to write. They are
+        // of this process, and begin where sled is used first.
+        courtesy::on_a_thread(|| Self::open_here(options, start))
+    }
+
+    fn open_here(
         options: SledOptions,
         start: &Chain,
     ) -> Result<(Self, RecoveryReport), JournalError> {

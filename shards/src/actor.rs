@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use crossbeam_channel::Receiver;
-use usher_persistence::{JournalReader, Snapshots};
+use usher_persistence::{JournalReader, Snapshots, courtesy};
 
 use crate::clock::Clock;
 use crate::core::{Core, Fall, TICK_MS};
-use crate::courtesy;
 use crate::lanes::{LaneEnds, Lanes};
 use crate::message::Envelope;
 use crate::recovery::{RecoveryError, SharedPlans, State};
@@ -29,6 +28,11 @@ use crate::writer::{Submission, WriterHandle};
 
 /// Requests that one turn works off before it lets its batch go.
 pub const REQUESTS_PER_TURN_MAX: usize = 256;
+
+/// How many times what fits into the lane of buyers may wait for the disk: what is being flushed, and
+/// what goes with the next flush. Were it once, both would share that room, and a slow disk would
+/// take half of what it could with each flush.
+const GROUPS_WAITING_MAX: usize = 2;
 
 /// How often it is tried to rebuild a shard.
 const REBUILDS_MAX: u32 = 2;
@@ -179,8 +183,8 @@ impl ShardActor {
     /// slow disk would let buyers queue without a bound behind a lane that is always empty; so the
     /// lane fills, and whoever comes then is refused at once. Money goes on.
     fn buyers_max(&self) -> usize {
-        let waiting_max = self.ends.buyers.capacity().expect("lanes are bounded");
-        waiting_max.saturating_sub(self.core.waiting_count())
+        let lane_capacity = self.ends.buyers.capacity().expect("lanes are bounded");
+        (GROUPS_WAITING_MAX * lane_capacity).saturating_sub(self.core.waiting_count())
     }
 
     fn report(&mut self, fall: &Fall) {

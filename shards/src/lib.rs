@@ -14,7 +14,6 @@
 pub mod actor;
 pub mod clock;
 pub mod core;
-mod courtesy;
 pub mod keeper;
 pub mod lanes;
 pub mod message;

@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
+use usher_persistence::courtesy;
 use usher_persistence::{Generation, GenerationInfo, Journal, JournalError, Pending};
 
-use crate::courtesy;
 use crate::stats::JournalStats;
 
 /// Submissions that may wait. Shards take at most this many turns ahead of the disk.

@@ -1,4 +1,5 @@
-//! How the threads of shards and journal share processors with those that answer requests.
+//! How the threads behind an answer, those of shards, journal and sled, share processors with those
+//! that talk to clients.
 //!
 //! Linux lets a thread that is woken take the processor from whoever runs. A shard that is woken by
 //! the first of many requests would do that one and sleep again, be woken by the next, and so on:
@@ -7,13 +8,30 @@
 //! (`SCHED_BATCH`, see `sched(7)`); what has come in meanwhile is one turn. Where a processor is
 //! free they run at once, as before.
 
-/// Makes this thread wait for others where processors are few. Where the system does not have that
-/// it is not needed for anything but speed.
-pub(crate) fn let_others_finish() {
+use std::panic::resume_unwind;
+
+/// Makes this thread wait for others where processors are few, and all threads that it begins from
+/// now on. Where the system does not have that it is not needed for anything but speed.
+pub fn let_others_finish() {
     #[cfg(target_os = "linux")]
     if let Err(error) = linux::let_others_finish() {
         tracing::debug!(error, "threads of shards and journal are scheduled as all others are");
     }
+}
+
+/// Does something on a thread of its own that lets others finish, for what begins threads that are
+/// out of our reach: they are scheduled as the thread is that begins them.
+///
+/// # Panics
+/// Where `work` does, or no thread can be started.
+pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let_others_finish();
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 #[cfg(target_os = "linux")]

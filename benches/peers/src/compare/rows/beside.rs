@@ -51,18 +51,27 @@ fn comparisons(stage: &Stage, sold_out: &Contender) -> Vec<Comparison> {
     let durable = stage.peer_seats("Redis", true, "/redis", 0);
     let volatile = stage.peer_seats("Redis", false, "/redis", 0);
     let locks = stage.peer_seats("locks", true, "/locks", SECOND_DESIGN_HALLS);
-    vec![
+    let mut rows = vec![
         row(4, "hold / empty handler", &seats, &empty, 64, (0.55, 0.7)),
         row(4, "hold / empty handler", &seats, &empty, 512, (0.7, 0.85)),
         row(4, "hold where all is sold / empty handler", sold_out, &empty, 64, (0.55, 0.7)),
         row(4, "hold where all is sold / empty handler", sold_out, &empty, 512, (0.7, 0.85)),
-        row(6, "standing / SELECT FOR UPDATE", &standing, &locked, 64, (40.0, 80.0)),
-        row(6, "standing / one-statement decrement", &standing, &at_once, 64, (30.0, 60.0)),
-        row(7, "seat / row with version", &seats, &postgres, 64, (10.0, 15.0)),
-        row(8, "seat / Redis Lua, appendfsync always", &seats, &durable, 64, (1.3, 2.0)),
-        row(8, "seat / Redis Lua, nothing kept", &seats, &volatile, 64, (0.8, 1.1)),
-        row(9, "seat / locks in Redis, PostgreSQL", &seats, &locks, 64, (15.0, 25.0)),
-    ]
+    ];
+    // As many connections as one has on a quiet day, and as many as in a rush.
+    for connections in [64, 512] {
+        let row = |number, what, ours, theirs, wanted| {
+            row(number, what, ours, theirs, connections, wanted)
+        };
+        rows.extend([
+            row(6, "standing / SELECT FOR UPDATE", &standing, &locked, (40.0, 80.0)),
+            row(6, "standing / one-statement decrement", &standing, &at_once, (30.0, 60.0)),
+            row(7, "seat / row with version", &seats, &postgres, (10.0, 15.0)),
+            row(8, "seat / Redis Lua, appendfsync always", &seats, &durable, (1.3, 2.0)),
+            row(8, "seat / Redis Lua, nothing kept", &seats, &volatile, (0.8, 1.1)),
+            row(9, "seat / locks in Redis, PostgreSQL", &seats, &locks, (15.0, 25.0)),
+        ]);
+    }
+    rows
 }
 
 impl Comparison {

@@ -103,6 +103,7 @@ impl<T> Wheel<T> {
     }
 
     /// Starts a timer that goes off at `at_ms`, or at the next `advance` where that has passed.
+    #[inline]
     pub fn insert(&mut self, at_ms: u64, value: T) -> TimerId {
         // Rounded up: never early.
         let tick = at_ms.div_ceil(TICK_MS);

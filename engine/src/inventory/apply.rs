@@ -47,7 +47,10 @@ impl Inventory {
                     let new = Hold { buyer, claim, total, placed_at, ends_at, status, order: None };
                     self.holds.insert(*no, new);
                 }
-                _ => self.apply_event(event, at),
+                _ => {
+                    self.apply_event(event, at);
+                    self.settle_after(event);
+                }
             }
         }
         self.forget_ended(at);
@@ -124,6 +127,23 @@ impl Inventory {
             Event::HeldByNew { hold } => self.apply_held_by_new(*hold),
             Event::Held { .. } => unreachable!("applied before"),
             Event::Room(_) | Event::Accounts(_) => unreachable!("other machines' events"),
+        }
+    }
+
+    /// Packs the orders that may be over by now: those that the event was about.
+    fn settle_after(&mut self, event: &Event) {
+        match event {
+            Event::PaymentStarted { order, .. }
+            | Event::PaymentJoined { order, .. }
+            | Event::PaymentFailed { order, .. }
+            | Event::Paid { order, .. }
+            | Event::RefundDue { order, .. }
+            | Event::Refunded { order, .. }
+            | Event::Cancelled { order }
+            | Event::TakenBack { order, .. }
+            | Event::CheckedIn { order, .. } => self.holds.settle(*order),
+            Event::Expired { holds } => holds.iter().for_each(|&no| self.holds.settle(no)),
+            _ => {}
         }
     }
 
@@ -279,7 +299,7 @@ impl Inventory {
 
     /// Brings up to date what is known beside a hold or an unpaid order that ended.
     fn note_end(&mut self, no: HoldNo, at: Timestamp) {
-        let hold = self.holds.get(no).expect("it ended just now");
+        let hold = self.holds.live(no).expect("it ended just now");
         let buyer = self.buyers.get_mut(&hold.buyer).expect("events name buyers that exist");
         buyer.units -= hold.claim.units();
         buyer.holds -= 1;
@@ -327,7 +347,7 @@ impl Inventory {
     }
 
     fn apply_extended(&mut self, ms: u64) {
-        for hold in self.holds.values_mut() {
+        for hold in self.holds.live_mut() {
             if !hold.keeps_units() {
                 continue;
             }

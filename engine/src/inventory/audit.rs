@@ -86,7 +86,7 @@ impl Inventory {
                     *owners.entry(seat).or_default() += 1;
                 }
             }
-            audit_order(no, hold, &mut audit);
+            audit_order(no, &hold, &mut audit);
         }
         audit.paid_without_ticket.sort_unstable();
         audit.double_sold =

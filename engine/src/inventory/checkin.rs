@@ -11,7 +11,8 @@ use crate::time::Timestamp;
 impl Inventory {
     pub(super) fn check_in(&self, check_in: &CheckIn, now: Timestamp) -> Decision {
         let (no, index) = (check_in.order, check_in.index);
-        let order = self.holds.get(no).and_then(|hold| hold.order.as_deref());
+        let found = self.holds.get(no);
+        let order = found.as_deref().and_then(|hold| hold.order.as_deref());
         let ticket = order.and_then(|order| order.tickets.get(usize::from(index)));
         let (Some(order), Some(ticket)) = (order, ticket) else {
             return Decision::refuse(Refusal::UnknownTicket);

@@ -173,7 +173,7 @@ impl Inventory {
     pub(super) fn restore_documents(&mut self, order: HoldNo, named: &[DocumentHash]) -> bool {
         let Some(hold) = self.holds.get(order) else { return false };
         let fits = hold.order.is_some() && hold.claim.units() as usize == named.len();
-        let counts = has_units(hold);
+        let counts = has_units(&hold);
         if fits {
             let documents = self.documents.get_or_insert_default();
             documents.give(order, named);
@@ -197,7 +197,7 @@ impl Inventory {
             if named.len() as u32 != wanted {
                 faults.push(format!("order {} names {} documents", no.0, named.len()));
             }
-            for document in named.iter().filter(|_| has_units(hold)) {
+            for document in named.iter().filter(|_| has_units(&hold)) {
                 *counted.entry(*document).or_default() += 1;
             }
         }

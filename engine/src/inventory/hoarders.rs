@@ -159,14 +159,14 @@ impl Inventory {
         let Some(hoarders) = &mut self.hoarders else { return };
         let has_rule = self.terms.as_ref().and_then(|terms| terms.hoarding.as_ref());
         if has_rule.is_some_and(|rules| rules.lapses.is_some())
-            && let Some(hold) = self.holds.get(no)
+            && let Some(hold) = self.holds.live(no)
         {
             hoarders.lapsed(hold.buyer, at);
         }
     }
 
     pub(super) fn apply_held_by_new(&mut self, no: HoldNo) {
-        let units = self.holds.get(no).map_or(0, |hold| hold.claim.units());
+        let units = self.holds.live(no).map_or(0, |hold| hold.claim.units());
         if let Some(hoarders) = &mut self.hoarders {
             hoarders.add_of_new(no, units);
         }
@@ -185,7 +185,7 @@ impl Inventory {
         }
         let mut hoarders = Hoarders::from_image(lapses);
         for no in of_new {
-            let hold = self.holds.get(no).filter(|hold| hold.keeps_units());
+            let hold = self.holds.live(no).filter(|hold| hold.keeps_units());
             let hold = hold.ok_or(ImageError::BadHoarders)?;
             hoarders.add_of_new(no, hold.claim.units());
         }

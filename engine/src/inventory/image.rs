@@ -106,7 +106,8 @@ impl Inventory {
     /// Takes the image of this inventory; equal inventories have equal images.
     #[must_use]
     pub fn image(&self) -> Image {
-        let mut holds: Vec<_> = self.holds.iter().map(|(no, hold)| (no, hold.clone())).collect();
+        let mut holds: Vec<_> =
+            self.holds.iter().map(|(no, hold)| (no, hold.into_owned())).collect();
         if planted("snapshot-forgets-held-seats") {
             holds.retain(|(_, hold)| !(hold.keeps_units() && self.id.is_house()));
         }
@@ -228,6 +229,7 @@ impl Inventory {
             buyer.holds += u32::from(kept);
         }
         self.holds.insert(no, hold);
+        self.holds.settle(no);
         Ok(())
     }
 }

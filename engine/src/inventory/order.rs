@@ -64,7 +64,8 @@ impl Inventory {
     }
 
     pub(super) fn cancel(&self, no: HoldNo, now: Timestamp) -> Decision {
-        let Some(order) = self.holds.get(no).and_then(|hold| hold.order.as_deref()) else {
+        let found = self.holds.get(no);
+        let Some(order) = found.as_deref().and_then(|hold| hold.order.as_deref()) else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
         match order.status {
@@ -128,7 +129,8 @@ impl Inventory {
     }
 
     pub(super) fn take_back(&self, no: HoldNo, reason: &str) -> Decision {
-        let Some(order) = self.holds.get(no).and_then(|hold| hold.order.as_deref()) else {
+        let found = self.holds.get(no);
+        let Some(order) = found.as_deref().and_then(|hold| hold.order.as_deref()) else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
         match order.status {

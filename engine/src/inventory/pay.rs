@@ -30,7 +30,8 @@ enum Units {
 impl Inventory {
     pub(super) fn start_payment(&self, start: &PaymentStart, now: Timestamp) -> Decision {
         let no = start.order;
-        let found = self.holds.get(no).and_then(|hold| Some((hold, hold.order.as_deref()?)));
+        let found = self.holds.get(no);
+        let found = found.as_deref().and_then(|hold| Some((hold, hold.order.as_deref()?)));
         let Some((hold, order)) = found else {
             return Decision::refuse(Refusal::UnknownOrder);
         };
@@ -86,7 +87,8 @@ impl Inventory {
     }
 
     pub(super) fn payment_message(&self, message: &PaymentMessage, now: Timestamp) -> Decision {
-        let found = self.holds.get(message.order).and_then(|h| Some((h, h.order.as_deref()?)));
+        let found = self.holds.get(message.order);
+        let found = found.as_deref().and_then(|hold| Some((hold, hold.order.as_deref()?)));
         match (found, message.verdict) {
             (Some((_, order)), PaymentVerdict::Failed) => self.failed(message, order),
             (Some((hold, order)), PaymentVerdict::Success) => {
@@ -207,7 +209,8 @@ impl Inventory {
     }
 
     pub(super) fn refund_made(&self, order: HoldNo, reference: &PaymentRef) -> Decision {
-        let of_order = self.holds.get(order).and_then(|hold| hold.order.as_deref());
+        let found = self.holds.get(order);
+        let of_order = found.as_deref().and_then(|hold| hold.order.as_deref());
         let due = |payment: &Payment| matches!(payment.status, PaymentStatus::RefundDue(_));
         // Money without an order is found by its name alone, whatever order the provider names.
         let no = if of_order.and_then(|order| order.payment(reference)).is_some_and(due) {

@@ -82,7 +82,7 @@ fn an_audit_of_what_is_sound_says_what_the_counters_say() {
 fn an_audit_finds_a_seat_with_two_owners() {
     let mut inventory = row_of_four();
     hold(&mut inventory, 1, &[0, 1]);
-    let again = inventory.holds.get(HoldNo(1)).expect("a hold").clone();
+    let again = inventory.holds.get(HoldNo(1)).expect("a hold").into_owned();
     inventory.holds.insert(HoldNo(2), again);
     let audit = inventory.audit();
     assert_eq!(audit.double_sold, [SeatIx(0), SeatIx(1)]);

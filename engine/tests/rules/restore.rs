@@ -65,7 +65,7 @@ fn nothing_that_matters_is_derived_wrongly() {
         assert_eq!(before.show(), after.show());
         assert_eq!(before.strays(), after.strays());
         let sorted = |inventory: &Inventory| {
-            let mut holds: Vec<_> = inventory.holds().map(|(no, h)| (no, h.clone())).collect();
+            let mut holds: Vec<_> = inventory.holds().map(|(no, h)| (no, h.into_owned())).collect();
             holds.sort_unstable_by_key(|(no, _)| *no);
             holds
         };

@@ -239,7 +239,7 @@ fn list(replica: &usher_shards::Replica, buyer: BuyerId, page: Page) -> List {
     let wanted = all.iter().rev().skip(page.skip()).take(page.size as usize);
     let orders = wanted.filter_map(|&(id, no)| {
         let inventory = replica.inventory(id)?;
-        Some((id, no, inventory.hold(no)?.clone(), inventory.version()))
+        Some((id, no, inventory.hold(no)?.into_owned(), inventory.version()))
     });
     List { total: all.len() as u64, at_sequence: replica.at_seq(), orders: orders.collect() }
 }

@@ -150,7 +150,7 @@ fn orders_of(replica: &Replica, buyer: BuyerId) -> Vec<(MachineId, HoldNo, Hold,
     let newest = replica.orders_of(buyer).iter().rev().take(ORDERS_MAX);
     let found = newest.filter_map(|&(id, no)| {
         let inventory = replica.inventory(id)?;
-        Some((id, no, inventory.hold(no)?.clone(), inventory.version()))
+        Some((id, no, inventory.hold(no)?.into_owned(), inventory.version()))
     });
     found.collect()
 }

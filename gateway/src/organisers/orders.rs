@@ -164,7 +164,7 @@ fn cut_page(
         Wanted::These(routes) => {
             let is_one = |route: &HoldRoute| {
                 let hold = replica.order(route.inventory, route.number);
-                let order = hold.and_then(|hold| hold.order.as_deref());
+                let order = hold.as_deref().and_then(|hold| hold.order.as_deref());
                 route.inventory.show == show
                     && order.is_some_and(|order| status.is_none_or(|s| s == order.status))
             };
@@ -174,7 +174,7 @@ fn cut_page(
     let here = routes.iter().skip(page.skip()).take(page.size as usize);
     let orders = here.filter_map(|route| {
         let version = replica.inventory(route.inventory)?.version();
-        Some((*route, replica.order(route.inventory, route.number)?.clone(), version))
+        Some((*route, replica.order(route.inventory, route.number)?.into_owned(), version))
     });
     Cut { total: routes.len() as u64, at_sequence: replica.at_seq(), orders: orders.collect() }
 }

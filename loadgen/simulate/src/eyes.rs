@@ -93,7 +93,7 @@ pub(crate) fn told(reply: &Reply) -> Told {
 pub(crate) fn seen(inventory: &Inventory) -> Seen {
     let slot = inventory.id().slot;
     let mut holds: Vec<SeenHold> =
-        inventory.holds().map(|(no, hold)| seen_hold(slot, no, hold)).collect();
+        inventory.holds().map(|(no, hold)| seen_hold(slot, no, &hold)).collect();
     holds.sort_unstable_by_key(|hold| hold.name);
     let strays = inventory.strays().iter().map(seen_payment).collect();
     let terms_version = match inventory.goods() {

@@ -116,7 +116,7 @@ impl Core {
             | Subject::Ticket(no, _) => machine
                 .and_then(Machine::as_inventory)
                 .and_then(|inventory| inventory.hold(no))
-                .map(|hold| Found::Hold(hold.clone())),
+                .map(|hold| Found::Hold(hold.into_owned())),
             Subject::Place(no) => machine
                 .and_then(Machine::as_room)
                 .and_then(|room| room.place(no))

@@ -41,8 +41,7 @@ impl Core {
             return;
         }
         let inventories = self.partitions.values().flat_map(Partition::inventories);
-        let is_live =
-            |inventory: &&Inventory| inventory.holds().any(|(_, hold)| hold.keeps_units());
+        let is_live = |inventory: &&Inventory| inventory.deadlines().next().is_some();
         let live: Vec<_> = inventories.filter(is_live).map(Inventory::id).collect();
         for id in live {
             self.execute(id, Command::ExtendHolds { ms }, None);

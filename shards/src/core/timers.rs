@@ -149,8 +149,7 @@ impl Core {
     /// Sets all timers of an inventory that came to this shard.
     pub(super) fn set_timers(&mut self, id: MachineId) {
         let Some(inventory) = self.inventory(id) else { return };
-        let mut deadlines: Vec<_> =
-            inventory.holds().filter_map(|(no, hold)| Some((no, hold.deadline()?))).collect();
+        let mut deadlines: Vec<_> = inventory.deadlines().collect();
         deadlines.sort_unstable();
         for (no, deadline) in deadlines {
             self.set_timer(id, no, Some(deadline));

@@ -105,14 +105,14 @@ impl Replica {
         }
         let inventory = self.inventory(id);
         let mut of_hold = |no: HoldNo| {
-            let hold = inventory.and_then(|inventory| inventory.hold(no));
+            let hold = || inventory.and_then(|inventory| inventory.hold(no));
             let seat_fits = filter.seat.is_none_or(|seat| {
                 let held = events.iter().any(|event| claims(event, no, seat));
-                held || hold.is_some_and(|hold| has_seat(&hold.claim, seat))
+                held || hold().is_some_and(|hold| has_seat(&hold.claim, seat))
             });
             let buyer_fits = filter.buyer.is_none_or(|buyer| {
                 let held = events.iter().any(|event| is_by(event, no, buyer));
-                held || hold.is_some_and(|hold| hold.buyer == buyer)
+                held || hold().is_some_and(|hold| hold.buyer == buyer)
             });
             let hold_fits = filter.hold.is_none_or(|wanted| wanted == (id, no));
             let fits = matched.contains(&(id, no)) || (hold_fits && seat_fits && buyer_fits);

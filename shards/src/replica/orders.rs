@@ -1,5 +1,7 @@
 //! The orders of a show as a list.
 
+use std::borrow::Cow;
+
 use usher_engine::inventory::{Hold, OrderStatus};
 use usher_engine::{HoldNo, MachineId, ShowKey, Timestamp};
 
@@ -39,7 +41,7 @@ impl Replica {
 
     /// A hold that became an order; `None` where there is none.
     #[must_use]
-    pub fn order(&self, inventory: MachineId, order: HoldNo) -> Option<&Hold> {
+    pub fn order(&self, inventory: MachineId, order: HoldNo) -> Option<Cow<'_, Hold>> {
         self.inventory(inventory)?.hold(order).filter(|hold| hold.order.is_some())
     }
 }

@@ -116,7 +116,7 @@ impl Replica {
                 }
             }
             for (_, hold) in inventory.holds() {
-                figures.count_order(hold, inventory.goods());
+                figures.count_order(&hold, inventory.goods());
             }
         }
         // A segment may have withdrawn what it had borrowed, so only the sums make sense.

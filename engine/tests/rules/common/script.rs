@@ -244,7 +244,8 @@ impl Stage {
     }
 
     fn nonce(&mut self, segment: Option<u16>, no: HoldNo, index: u8) -> Option<TicketNonce> {
-        let order = self.at(segment).live.hold(no)?.order.as_deref()?;
+        let hold = self.at(segment).live.hold(no)?;
+        let order = hold.order.as_deref()?;
         Some(order.tickets.get(usize::from(index))?.nonce)
     }
 }

@@ -26,7 +26,8 @@ fn subject(plan: &SeatPlan, inventory: &Inventory, subject: Subject) -> String {
         Subject::Hold(no) => hold(plan, inventory, no),
         Subject::Order(no) => order(inventory, no),
         Subject::Payment(no, place) => {
-            let order = inventory.hold(no).and_then(|hold| hold.order.as_deref());
+            let hold = inventory.hold(no);
+            let order = hold.as_deref().and_then(|hold| hold.order.as_deref());
             let payment = order.and_then(|order| order.payments.get(place));
             let payment = payment.map_or("no payment".into(), payment_text);
             format!("{payment} for {}", order_status(inventory, no))
@@ -40,7 +41,8 @@ fn subject(plan: &SeatPlan, inventory: &Inventory, subject: Subject) -> String {
 
 /// `hold 1 Active until 600: A1 A2, 100.00`.
 pub(crate) fn hold(plan: &SeatPlan, inventory: &Inventory, no: HoldNo) -> String {
-    let Some(Hold { claim, total, status, ends_at, .. }) = inventory.hold(no) else {
+    let found = inventory.hold(no);
+    let Some(Hold { claim, total, status, ends_at, .. }) = found.as_deref() else {
         return format!("no hold {}", no.0);
     };
     let claim = match claim {
@@ -52,14 +54,16 @@ pub(crate) fn hold(plan: &SeatPlan, inventory: &Inventory, no: HoldNo) -> String
 
 /// `order 1 Paying by 900, p1 Started`.
 pub(crate) fn order(inventory: &Inventory, no: HoldNo) -> String {
-    let order = inventory.hold(no).and_then(|hold| hold.order.as_deref());
+    let hold = inventory.hold(no);
+    let order = hold.as_deref().and_then(|hold| hold.order.as_deref());
     let payments = order.map_or(inventory.strays(), |order| &order.payments);
     let payments: String = payments.iter().map(|p| format!(", {}", payment_text(p))).collect();
     format!("{}{payments}", order_status(inventory, no))
 }
 
 fn order_status(inventory: &Inventory, no: HoldNo) -> String {
-    match inventory.hold(no).and_then(|hold| hold.order.as_deref()) {
+    let hold = inventory.hold(no);
+    match hold.as_deref().and_then(|hold| hold.order.as_deref()) {
         None => "no order".into(),
         Some(order) if order.is_payable() => {
             format!("order {} {:?} by {}", no.0, order.status, seconds(order.pay_by))

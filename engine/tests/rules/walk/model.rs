@@ -292,7 +292,8 @@ impl Books {
 
     /// Each payment that came is captured by a ticketed order, or due, or returned.
     pub(super) fn assert_agree(&self, at: usize, inventory: &Inventory) {
-        let orders = inventory.holds().filter_map(|(_, hold)| Some((hold, hold.order.as_ref()?)));
+        let holds: Vec<_> = inventory.holds().map(|(_, hold)| hold).collect();
+        let orders = holds.iter().filter_map(|hold| Some((hold, hold.order.as_ref()?)));
         let mut payments: Vec<_> = inventory.strays().iter().collect();
         let mut captured = BTreeSet::new();
         for (hold, order) in orders {

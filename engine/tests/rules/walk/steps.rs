@@ -145,8 +145,8 @@ impl Walk {
     fn money(&mut self, at: usize) {
         let order = self.some_hold(at);
         let hold = watched(&mut self.stage, at).live.hold(order);
-        let total = hold.map_or(Cents(1_00), |hold| hold.total);
-        let payments = hold.and_then(|hold| hold.order.as_ref()).map(|order| {
+        let total = hold.as_deref().map_or(Cents(1_00), |hold| hold.total);
+        let payments = hold.as_deref().and_then(|hold| hold.order.as_ref()).map(|order| {
             order.payments.iter().map(|payment| payment.reference.clone()).collect::<Vec<_>>()
         });
         let known = payments.and_then(|names| names.last().cloned());
@@ -189,7 +189,8 @@ impl Walk {
     fn enter(&mut self, at: usize) {
         let order = self.some_hold(at);
         let tickets = watched(&mut self.stage, at).live.hold(order);
-        let tickets = tickets.and_then(|hold| hold.order.as_ref()).map(|order| &order.tickets);
+        let tickets =
+            tickets.as_deref().and_then(|hold| hold.order.as_ref()).map(|order| &order.tickets);
         let first = tickets.and_then(|tickets| tickets.first()).map(|ticket| ticket.nonce);
         let command = Command::CheckIn(CheckIn {
             order,

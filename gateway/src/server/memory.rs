@@ -4,7 +4,11 @@
 //! for a page or gives one up. A server that comes to rest after a plan was read, a show was sold
 //! or the replica gave its copy up would keep all of it. So now and then a page is asked for that
 //! nobody needs; it is never written to, so it costs no memory.
+//!
+//! And huge pages are refused: with them 2 MiB stay in memory where 64 KiB of them are in use, and
+//! the kernel fills the holes again that the allocator gave back.
 
+use std::env;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -13,6 +17,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// So large that it is a page of its own.
 const PAGE_BYTES: usize = 16 << 20;
+
+/// The allocator's own setting. Who sets it has decided about huge pages.
+const ENV_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
+
+/// Has the kernel back this process with small pages only, from now on. Where it will not, the
+/// process is larger and works as well.
+pub(super) fn refuse_huge_pages() {
+    if env::var_os(ENV_HUGE_PAGES).is_some() {
+        return;
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::warn!(%error, "huge pages cannot be refused");
+    }
+}
 
 /// Begins to look. Must run in an actix system.
 pub(super) fn start() {

@@ -38,6 +38,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Serves until a signal ends it. Must run in an actix system.
 pub async fn serve(mut config: Config) -> anyhow::Result<()> {
+    memory::refuse_huge_pages();
     // A taken port is found before a long recovery; who connects meanwhile waits in the queue.
     let sockets = Sockets::bind(&config.http)?;
     (config.http.listen, config.http.ops_listen) = sockets.addresses()?;

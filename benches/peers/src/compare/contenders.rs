@@ -14,7 +14,7 @@ use tokio_postgres::{CopyInSink, NoTls};
 
 use crate::Settings;
 use crate::client::{Connection, Figures, Load, Requests};
-use crate::processes::{self, Process, wait_until};
+use crate::processes::{self, NO_HUGE_PAGES, Process, wait_until};
 use crate::usher::{Hall, LISTEN, Usher};
 
 /// Seats of one show: the hall that all of this is for.
@@ -255,7 +255,7 @@ impl Empty {
     pub(crate) async fn start_under(settings: &Settings, under: &[String]) -> anyhow::Result<Self> {
         let directory = settings.directory()?;
         let mut command = processes::under(under, &settings.binaries.join("usher-peers"));
-        command.args(["--listen", PEERS_VOLATILE]);
+        command.args(["--listen", PEERS_VOLATILE]).env(NO_HUGE_PAGES.0, NO_HUGE_PAGES.1);
         let process = Process::start(&mut command, &directory.path().join("log"))?;
         wait_for(PEERS_VOLATILE).await?;
         Ok(Self { process, _directory: directory })
@@ -324,6 +324,7 @@ async fn peers(
 ) -> anyhow::Result<Process> {
     let mut command = Command::new(settings.binaries.join("usher-peers"));
     command.args(["--listen", address, "--redis"]).arg(redis);
+    command.env(NO_HUGE_PAGES.0, NO_HUGE_PAGES.1);
     command.arg("--postgres").arg(directory.join("postgres"));
     let process = Process::start(&mut command, &directory.join(format!("peers-{name}.log")))?;
     wait_for(address).await?;

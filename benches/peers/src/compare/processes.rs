@@ -50,6 +50,9 @@ pub(crate) fn under(program: &[String], binary: &Path) -> Command {
     command
 }
 
+/// No huge pages for those who share Usher's allocator: Usher refuses them by itself.
+pub(crate) const NO_HUGE_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
+
 /// Waits until something is so, for half a minute at most.
 pub(crate) async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) -> anyhow::Result<()> {
     let begun = Instant::now();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::say;
 use crate::Settings;
+use crate::processes::NO_HUGE_PAGES;
 use crate::table::{Figure, Measured, Row, Wanted};
 
 /// What is measured here.
@@ -158,7 +159,8 @@ impl Parts<'_> {
 
     fn run(&self, part: &str, arguments: &[&str]) -> anyhow::Result<Value> {
         let mut command = Command::new(self.settings.binaries.join("usher-parts"));
-        command.arg(part).args(arguments).env("TMPDIR", &self.settings.scratch);
+        let (name, value) = NO_HUGE_PAGES;
+        command.arg(part).args(arguments).env("TMPDIR", &self.settings.scratch).env(name, value);
         let output = command.output().context("usher-parts")?;
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "usher-parts {part} {arguments:?}: {said}");

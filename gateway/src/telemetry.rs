@@ -24,7 +24,7 @@ const SECONDS_BUCKETS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];
-/// How often the recorder works off what histograms collected. It does that in one go, at some 70 ns
+/// How often the recorder works off what histograms collected. It does so in one go, at some 70 ns
 /// a request: after five seconds of a rush nobody else would have that processor for 10 ms.
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
 

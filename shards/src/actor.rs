@@ -29,9 +29,9 @@ use crate::writer::{Submission, WriterHandle};
 /// Requests that one turn works off before it lets its batch go.
 pub const REQUESTS_PER_TURN_MAX: usize = 256;
 
-/// How many times what fits into the lane of buyers may wait for the disk: what is being flushed, and
-/// what goes with the next flush. Were it once, both would share that room, and a slow disk would
-/// take half of what it could with each flush.
+/// How many times what fits into the lane of buyers may wait for the disk: what is being flushed,
+/// and what goes with the next flush. Were it once, both would share that room, and a slow disk
+/// would take half of what it could with each flush.
 const GROUPS_WAITING_MAX: usize = 2;
 
 /// How often it is tried to rebuild a shard.

@@ -14,7 +14,7 @@ use usher_shared::{DurableMark, Waker};
 use crate::actor::{ShardActor, Wake};
 use crate::message::{Envelope, PeerMessage, Request, Unavailable};
 
-/// How many requests may wait in each lane of one shard; of buyers twice as many again for the disk.
+/// How many requests may wait in each lane of one shard; and for the disk, twice as many buyers.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSizes {
     /// Payments and check-ins.

@@ -21,6 +21,7 @@
 mod apply;
 pub mod audit;
 mod buyer;
+mod buyers;
 mod checkin;
 mod documents;
 mod hoarders;
@@ -42,8 +43,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::command::Command;
 use crate::decision::{Decision, Effect, Subject};
 use crate::event::Event;
-use crate::hash::FixedHashMap;
-use crate::id::{BuyerId, HoldNo, MachineId};
+use crate::id::{HoldNo, MachineId};
 use crate::limits::EXPIRY_SLICE_MAX;
 use crate::plan::SeatIx;
 use crate::planted::planted;
@@ -54,6 +54,7 @@ use crate::show::{ShowRecord, Terms};
 use crate::stock::Segment;
 use crate::time::Timestamp;
 
+use buyers::Buyers;
 use documents::Documents;
 use hoarders::Hoarders;
 use holds::Holds;
@@ -97,7 +98,7 @@ pub struct Inventory {
     holds: Holds,
     /// The number of the next hold.
     next_hold: HoldNo,
-    buyers: FixedHashMap<BuyerId, Buyer>,
+    buyers: Buyers,
     /// Ended holds in the order in which they ended, to be forgotten in time.
     ended: VecDeque<(Timestamp, HoldNo)>,
     /// Money that names no order of ours.
@@ -129,7 +130,7 @@ impl Inventory {
             goods: Goods::Nothing,
             holds: Holds::default(),
             next_hold: HoldNo(1),
-            buyers: FixedHashMap::default(),
+            buyers: Buyers::default(),
             ended: VecDeque::new(),
             strays: Vec::new(),
             used_passes: BTreeSet::new(),

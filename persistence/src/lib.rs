@@ -12,8 +12,9 @@
 //!   operator ─────────► check: verify, cut, backup, restore
 //! ```
 //!
-//! Everything here deals in bytes. `frame` gives a record its checksum and its link to the one
-//! before. Keys lie apart from journal and snapshots: destroying one makes what it sealed
+//! `courtesy` is how the threads behind an answer, sled's among them, let those go first that talk
+//! to clients. Everything here deals in bytes. `frame` gives a record its checksum and its link to
+//! the one before. Keys lie apart from journal and snapshots: destroying one makes what it sealed
 //! unreadable in every copy of them.
 
 pub mod check;

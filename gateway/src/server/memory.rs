@@ -5,7 +5,8 @@
 //! or the replica gave its copy up would keep all of it. So now and then a page is asked for that
 //! nobody needs; it is never written to, so it costs no memory.
 //!
-//! And huge pages are refused: with them 2 MiB stay in memory where 64 KiB of them are in use, and
+//! And huge pages are refused: who touches one first waits until the kernel has cleared it, also a
+//! thread for which a flush waits. And with them 2 MiB stay in memory where 64 KiB are in use, and
 //! the kernel fills the holes again that the allocator gave back.
 
 use std::env;

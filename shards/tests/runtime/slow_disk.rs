@@ -54,7 +54,8 @@ async fn only_so_many_wait_for_the_disk_and_the_rest_hear_it_at_once() {
             Err(_) => waiting.push(asked),
         }
     }
-    // As many as the lane takes, and as many behind it for the disk.
+    // As many as the lane takes, and as many behind it for the disk: two groups' worth waits there,
+    // and these buyers have a turn each, so that a view waits beside every answer.
     assert!(waiting.len() <= 2 * WAITING_MAX, "{} wait", waiting.len());
     assert_eq!(refused + waiting.len(), BUYERS as usize);
     is_stuck.store(false, Ordering::Relaxed);

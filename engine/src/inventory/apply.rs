@@ -3,8 +3,6 @@
 
 mod money;
 
-use std::collections::hash_map::Entry;
-
 use super::{
     Buyer, Claim, Goods, Hold, HoldStatus, Inventory, KeyEntry, Keys, Order, OrderStatus,
     PaymentStatus, Payments, Scan, Tickets,
@@ -231,21 +229,20 @@ impl Inventory {
         self.move_units(no, claim, Move::Hold);
         let expires_at = Timestamp(u64::MAX);
         let key = key.map(|used| KeyEntry { used, hold: no, payment: None, expires_at });
-        match self.buyers.entry(buyer) {
-            // Most buyers are new here, and made whole sooner than made and then changed.
-            Entry::Vacant(place) => {
-                let keys = key.map_or_else(Keys::new, |key| Keys::from_buf([key]));
-                place.insert(Buyer { units: claim.units(), holds: 1, keys });
+        let units = claim.units();
+        let change = |buyer: &mut Buyer, key: Option<KeyEntry>| {
+            buyer.units += units;
+            buyer.holds += 1;
+            if let Some(key) = key {
+                buyer.remember_key(key, at);
             }
-            Entry::Occupied(mut known) => {
-                let buyer = known.get_mut();
-                buyer.units += claim.units();
-                buyer.holds += 1;
-                if let Some(key) = key {
-                    buyer.remember_key(key, at);
-                }
-            }
-        }
+        };
+        // Most buyers are new here, and made whole sooner than made and then changed.
+        let make = |key: Option<KeyEntry>| {
+            let keys = key.map_or_else(Keys::new, |key| Keys::from_buf([key]));
+            Buyer { units, holds: 1, keys }
+        };
+        self.buyers.change_or_insert(buyer, key, change, make);
     }
 
     fn apply_released(&mut self, no: HoldNo, at: Timestamp) {

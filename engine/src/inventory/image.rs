@@ -2,7 +2,7 @@
 //!
 //! The image owns its parts and says nothing about a format; `persistence` mirrors it on disk.
 
-use super::{Buyer, Claim, Goods, Hold, Inventory, Keys, Lapses, Payment};
+use super::{Claim, Goods, Hold, Inventory, Keys, Lapses, Payment};
 use crate::id::{BuyerId, DocumentHash, HoldNo, MachineId};
 use crate::plan::{SeatIx, SeatPlan};
 use crate::planted::planted;
@@ -169,7 +169,7 @@ impl Inventory {
             if planted("snapshot-forgets-keys") {
                 break;
             }
-            inventory.buyers.insert(id, Buyer { keys, ..Buyer::default() });
+            inventory.buyers.get_or_default(id).keys = keys;
         }
         for (no, hold) in image.holds {
             inventory.restore_hold(no, hold)?;
@@ -224,7 +224,7 @@ impl Inventory {
         self.units_held = more(self.units_held, kept)?;
         self.units_sold = more(self.units_sold, sold)?;
         if kept || sold {
-            let buyer = self.buyers.entry(hold.buyer).or_default();
+            let buyer = self.buyers.get_or_default(hold.buyer);
             buyer.units = more(buyer.units, true)?;
             buyer.holds += u32::from(kept);
         }

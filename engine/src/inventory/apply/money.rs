@@ -63,7 +63,7 @@ impl Inventory {
         if !kept {
             // The money came late: the same units are taken once more.
             self.move_units(no, &claim, Move::Hold);
-            self.buyers.entry(id).or_default().units += claim.units();
+            self.buyers.get_or_default(id).units += claim.units();
             if let Some(documents) = &mut self.documents {
                 documents.count(no);
             }

@@ -14,7 +14,8 @@
 //!
 //! An append frames its batch, inserts the chunks, calls `flush()` once, then `fdatasync` on a
 //! second descriptor of `db`, and only then returns. Each of these is there for a measured reason,
-//! see ARCHITECTURE.md; the modules `store` and `recover` say which.
+//! see ARCHITECTURE.md; the modules `store` and `recover` say which. A thread keeps zeros ahead of
+//! what sled writes to `db`, see `headroom`.
 //!
 //! What always holds: what `append` returned is found by the next [`SledJournal::open`], or that
 //! refuses and names the place; after an error nothing is appended any more.
@@ -36,6 +37,7 @@ use crate::journal::{
 };
 
 pub(crate) mod chunk;
+mod headroom;
 pub(crate) mod manifest;
 pub(crate) mod raw;
 pub(crate) mod raw_batches;
@@ -46,6 +48,7 @@ pub(crate) mod walk;
 pub(crate) mod watermark;
 
 use chunk::BatchId;
+use headroom::Headroom;
 use manifest::{Manifest, generation_dir};
 use recover::store_failure;
 use store::{Store, StoreError};
@@ -85,6 +88,8 @@ impl SledOptions {
 
 /// A journal in a directory. Dropping it and its readers lets another process open it.
 pub struct SledJournal {
+    /// Of the newest generation. First, so that its thread has ended before the lock is let go.
+    headroom: Headroom,
     options: SledOptions,
     shared: Arc<Shared>,
     chain: Chain,
@@ -164,12 +169,15 @@ impl SledJournal {
             recover::recover(&options.dir, manifests, acknowledged, options.cache_bytes)?;
         let recover::Recovered { generations, chain, mut report } = recovered;
         report.elapsed = started.elapsed();
+        let newest = generations.last().expect("recovery opens at least one");
+        let headroom = Headroom::keep(newest.store.data_path())?;
         let shared = Shared {
             generations: RwLock::new(generations.into_iter().map(Arc::new).collect()),
             durable_seq: AtomicU64::new(chain.seq()),
             _lock: lock,
         };
         let journal = Self {
+            headroom,
             options,
             shared: Arc::new(shared),
             chain,
@@ -217,6 +225,7 @@ impl SledJournal {
         let sync_us = micros(written);
         let last_seq = self.chain.seq();
         self.watermark.note(last_seq)?;
+        self.headroom.note(self.frames.len());
         active.set_last_seq(last_seq);
         self.shared.durable_seq.store(last_seq, Ordering::Release);
         Ok(Appended {
@@ -269,8 +278,10 @@ impl Journal for SledJournal {
         // Until the manifest is begun a failure changes nothing, and selling can go on.
         self.watermark.sync()?;
         let (dir, store) = create_store(&self.options, next)?;
+        let headroom = Headroom::keep(store.data_path())?;
         self.or_poison(|journal| {
             let created = begin_generation(dir, store, next, &journal.chain)?;
+            journal.headroom = headroom;
             journal.shared.write_list().push(Arc::new(created));
             Ok(next)
         })

@@ -2,10 +2,12 @@
 //!
 //! A child appends and prints each acknowledgement while `strace` writes down its calls. Between
 //! the last write to the database file and the acknowledgement there must be an `fdatasync` of
-//! that file that returned 0. Take the `fdatasync` out of the journal and this test fails.
+//! that file that returned 0, by the thread that acknowledges: others flush that file too, when they
+//! have made it longer. Take the `fdatasync` out of the journal and this test fails.
 //!
 //! Needs `strace`, which `scripts/test` installs: a witness that is not there proves nothing.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -33,26 +35,32 @@ fn child() {
     }
 }
 
-/// What matters of one traced call.
+/// What matters of one line of a trace, and the thread that it is of.
 #[derive(Debug, PartialEq, Eq)]
-enum Call {
+enum Line<'a> {
     WriteData,
-    FlushData,
-    Acknowledge,
+    BeginFlush(&'a str),
+    EndFlush(&'a str),
+    Acknowledge(&'a str),
 }
 
-/// Reads a line of `strace -f -y`: `[pid 7] fdatasync(5</…/db>) = 0`. A call that another thread
-/// interrupts in the trace counts where it returned.
-fn parse(line: &str) -> Option<Call> {
+/// Reads a line of `strace -f -y`: `7 fdatasync(5</…/db>) = 0`. A call that another thread
+/// interrupts in the trace has a second line, which does not name the file.
+fn parse(line: &str) -> Vec<Line<'_>> {
+    let Some((thread, call)) = line.split_once(' ') else { return Vec::new() };
     let is_data = line.contains("/db>");
-    if line.contains("write(1<") && line.contains("acknowledged") {
-        Some(Call::Acknowledge)
-    } else if line.contains("pwrite64(") && is_data {
-        Some(Call::WriteData)
-    } else if line.contains("fdatasync(") && is_data && line.trim_end().ends_with("= 0") {
-        Some(Call::FlushData)
+    let has_worked = line.trim_end().ends_with("= 0");
+    if call.contains("write(1<") && call.contains("acknowledged") {
+        vec![Line::Acknowledge(thread)]
+    } else if call.contains("pwrite64(") && is_data {
+        vec![Line::WriteData]
+    } else if call.contains("fdatasync(") && is_data {
+        let end = has_worked.then_some(Line::EndFlush(thread));
+        std::iter::once(Line::BeginFlush(thread)).chain(end).collect()
+    } else if call.contains("<... fdatasync resumed>") && has_worked {
+        vec![Line::EndFlush(thread)]
     } else {
-        None
+        Vec::new()
     }
 }
 
@@ -73,16 +81,30 @@ fn nothing_is_acknowledged_before_its_flush_returned() {
         .expect("run under strace");
     assert!(status.success());
     let trace = fs::read_to_string(&trace).unwrap();
-    // Of a batch the state is: nothing yet, written, flushed.
-    let (mut is_written, mut is_flushed, mut acknowledged) = (false, false, 0);
-    for call in trace.lines().filter_map(parse) {
-        match call {
-            Call::WriteData => (is_written, is_flushed) = (true, false),
-            Call::FlushData => is_flushed = is_written,
-            Call::Acknowledge => {
+    // Of a batch the state is: nothing yet, written, and who has flushed it or is about to.
+    let (mut is_written, mut acknowledged) = (false, 0);
+    let (mut flushing, mut flushed) = (HashSet::new(), HashSet::new());
+    for line in trace.lines().flat_map(parse) {
+        match line {
+            Line::WriteData => {
+                is_written = true;
+                flushing.clear();
+                flushed.clear();
+            }
+            Line::BeginFlush(thread) => {
+                flushing.insert(thread);
+            }
+            Line::EndFlush(thread) if flushing.remove(thread) => {
+                flushed.insert(thread);
+            }
+            // It began before the last write.
+            Line::EndFlush(_) => {}
+            Line::Acknowledge(thread) => {
                 acknowledged += 1;
-                assert!(is_written && is_flushed, "acknowledgement {acknowledged} came too early");
-                (is_written, is_flushed) = (false, false);
+                let is_flushed = is_written && flushed.contains(thread);
+                assert!(is_flushed, "acknowledgement {acknowledged} came too early");
+                is_written = false;
+                flushed.clear();
             }
         }
     }

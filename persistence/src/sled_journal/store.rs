@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::disk::{At, DiskError, create_dir_durable, parent_of, sync_dir, sync_file};
 
 use super::chunk::{Key, VALUE_BYTES_MAX};
+use super::headroom;
 
 /// The file of a database that holds the data.
 pub(crate) const DATA_FILE: &str = "db";
@@ -63,6 +64,8 @@ impl Store {
     /// Opens a database that is there, or makes one without any care for durability.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         remove_half_states(dir)?;
+        let data_path = dir.join(DATA_FILE);
+        headroom::cut_back(&data_path)?;
         let config = sled::Config::new()
             .path(dir)
             .cache_capacity(cache_bytes)
@@ -78,7 +81,6 @@ impl Store {
                 other => break other?,
             }
         };
-        let data_path = dir.join(DATA_FILE);
         let data = File::open(&data_path).at("open", &data_path)?;
         // Opening may replace a file that sled keeps of the log's state; its name must last too.
         sync_dir(dir)?;

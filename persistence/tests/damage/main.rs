@@ -219,7 +219,13 @@ fn less_than_was_promised_is_seen() {
     let root = scratch();
     let bases = root.path().join("bases");
     make_bases(&bases, 6, 1);
-    for mut base in Base::all(&bases) {
+    // A power cut may have taken the note, and then there is nothing to strike.
+    let has_note = |base: &Base| {
+        base::files_below(&base.data).iter().any(|file| file.ends_with("acknowledged"))
+    };
+    let bases: Vec<_> = Base::all(&bases).into_iter().filter(has_note).collect();
+    assert!(bases.iter().any(|base| base.kind == BaseKind::Closed), "that one has a note");
+    for mut base in bases {
         let found = base.promises.acknowledged;
         // Nothing was ever written of these, so nothing excuses that they are not there.
         base.promises = Promises { acknowledged: found + 100, ..base.promises };

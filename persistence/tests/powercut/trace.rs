@@ -97,9 +97,9 @@ pub(crate) fn read(trace: &Path, dir: &Path, mut disk: Disk) -> (Disk, Recording
     let text = fs::read_to_string(trace).unwrap();
     let dir = fs::canonicalize(dir).unwrap();
     let mut recording = Recording::default();
-    let mut offsets = HashMap::new();
+    let mut places = HashMap::new();
     for call in calls(&text) {
-        apply(&call, &dir, &mut disk, &mut recording, &mut offsets);
+        apply(&call, &dir, &mut disk, &mut recording, &mut places);
     }
     recording.moments.sort_unstable();
     recording.moments.dedup();
@@ -133,13 +133,20 @@ fn call<'a>(head: &'a str, result: &'a str, when: (Moment, Moment)) -> Option<Ca
     (!failed).then(|| Call { name, arguments: arguments.split(", ").collect(), when, result })
 }
 
+/// Where the next `write` to a file goes.
+enum WritesAt {
+    Offset(usize),
+    /// The file was opened with `O_APPEND`. All other writes to such a file name their offset.
+    End,
+}
+
 /// Carries out one call on the model.
 fn apply(
     call: &Call<'_>,
     dir: &Path,
     disk: &mut Disk,
     recording: &mut Recording,
-    offsets: &mut HashMap<PathBuf, usize>,
+    places: &mut HashMap<PathBuf, WritesAt>,
 ) {
     let when = call.when;
     let arguments = &call.arguments;
@@ -158,8 +165,9 @@ fn apply(
             if arguments[2].contains("O_TRUNC") && disk.file_len(&path) > 0 {
                 disk.set_len(&path, 0, when);
             }
-            assert!(!arguments[2].contains("O_APPEND"), "not modelled: {arguments:?}");
-            offsets.insert(path, 0);
+            let is_appended = arguments[2].contains("O_APPEND");
+            let at = if is_appended { WritesAt::End } else { WritesAt::Offset(0) };
+            places.insert(path, at);
             return flagged(recording, when);
         }
         "mkdir" | "mkdirat" => disk.make(&path, true, when),
@@ -171,8 +179,10 @@ fn apply(
         "unlink" | "unlinkat" | "rmdir" => disk.remove(&path, when),
         "write" => {
             let bytes = unescape(arguments[1]);
-            let at = offsets.entry(path.clone()).or_default();
-            let from = std::mem::replace(at, *at + bytes.len());
+            let from = match places.entry(path.clone()).or_insert(WritesAt::Offset(0)) {
+                WritesAt::Offset(at) => std::mem::replace(at, *at + bytes.len()),
+                WritesAt::End => disk.file_len(&path),
+            };
             assert_eq!(number(call.result), bytes.len(), "a short write is not modelled");
             disk.write(&path, from, bytes, when);
         }
@@ -187,7 +197,7 @@ fn apply(
         "sync_file_range" => return,
         // Only reading: the model follows every file that is written by offset or from its start.
         "lseek" => {
-            offsets.insert(path, number(call.result));
+            places.insert(path, WritesAt::Offset(number(call.result)));
             return;
         }
         "mmap" if !arguments[2].contains("PROT_WRITE") => return,

@@ -74,7 +74,7 @@ impl Router {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(CallError::Unavailable(Unavailable::Draining));
         }
-        self.ask_for_answer(id, Request::Execute(command)).await
+        self.answer(self.hand_in(id, Request::Execute(command))?).await
     }
 
     /// Shows one hold with its order.
@@ -82,7 +82,7 @@ impl Router {
     /// # Errors
     /// As [`Router::execute`].
     pub async fn read(&self, id: MachineId, hold: HoldNo) -> Result<Answer, CallError> {
-        self.ask_for_answer(id, Request::Read(hold)).await
+        self.answer(self.hand_in(id, Request::Read(hold))?).await
     }
 
     /// Has the owner count what it believes, at a version.
@@ -90,7 +90,7 @@ impl Router {
     /// # Errors
     /// As [`Router::execute`].
     pub async fn count(&self, id: MachineId) -> Result<Counted, CallError> {
-        match self.ask(id, Request::Count).await? {
+        match self.wait(self.hand_in(id, Request::Count)?).await? {
             Reply::Counted(counted) => Ok(*counted),
             Reply::Refused(refusal) => Err(refusal.into()),
             Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
@@ -234,8 +234,8 @@ impl Router {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    async fn ask_for_answer(&self, id: MachineId, request: Request) -> Result<Answer, CallError> {
-        match self.ask(id, request).await? {
+    async fn answer(&self, waiting: oneshot::Receiver<Reply>) -> Result<Answer, CallError> {
+        match self.wait(waiting).await? {
             Reply::Done(answer) => Ok(*answer),
             Reply::Refused(refusal) => Err(refusal.into()),
             Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
@@ -243,11 +243,21 @@ impl Router {
         }
     }
 
-    async fn ask(&self, id: MachineId, request: Request) -> Result<Reply, CallError> {
+    /// Hands a request to its owner; the answer comes where it says. Apart from [`Router::wait`], so
+    /// that who waits does not carry the request about.
+    fn hand_in(
+        &self,
+        id: MachineId,
+        request: Request,
+    ) -> Result<oneshot::Receiver<Reply>, CallError> {
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope { machine: id, request, reply: Some(reply) };
         let owner = self.owner(id.partition());
         self.0.lanes[owner].offer(envelope).map_err(CallError::Unavailable)?;
+        Ok(answer)
+    }
+
+    async fn wait(&self, answer: oneshot::Receiver<Reply>) -> Result<Reply, CallError> {
         match tokio::time::timeout(self.0.call_timeout, answer).await {
             Ok(Ok(reply)) => Ok(reply),
             // Dropped unanswered, or late: it may have happened or not.

@@ -20,6 +20,10 @@ use crate::stats::JournalStats;
 /// Submissions that may wait. Shards take at most this many turns ahead of the disk.
 const SUBMISSIONS_MAX: usize = 1_024;
 
+/// The most room that is made before a turn, in records and in bytes of payload.
+const ROOM_RECORDS_MAX: usize = 256;
+const ROOM_BYTES_MAX: usize = 64 * 1024;
+
 /// A group stops growing here, in bytes.
 pub(crate) const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -52,6 +56,30 @@ pub struct Submission {
 impl Submission {
     pub(crate) fn new(shard: usize) -> Self {
         Self { shard, upto: 0, entries: Vec::new(), bytes: Vec::new() }
+    }
+
+    /// An empty one of the same shard, with room for what a turn like this one records: all of it
+    /// is there before the turn begins, and does not grow step by step.
+    pub(crate) fn with_room_for_as_much(&self) -> Self {
+        Self {
+            shard: self.shard,
+            upto: 0,
+            entries: Vec::with_capacity(self.entries.len().min(ROOM_RECORDS_MAX)),
+            bytes: Vec::with_capacity(self.bytes.len().min(ROOM_BYTES_MAX)),
+        }
+    }
+
+    /// Adds a record; `write` appends its payload.
+    pub(crate) fn record(
+        &mut self,
+        partition: u16,
+        partition_seq: u64,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let end = self.bytes.len();
+        self.entries.push(Entry { partition, partition_seq, start, end });
     }
 
     /// The records in the form that a journal takes.

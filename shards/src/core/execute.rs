@@ -6,6 +6,7 @@ use usher_engine::planted::planted;
 use usher_engine::room::RoomCommand;
 use usher_engine::{Command, Decision, Effect, Event, HoldNo, Inventory, Machine, MachineId};
 use usher_engine::{Outcome, Refusal, Subject};
+use usher_persistence::codec::encode_record;
 
 use super::rebuild::AtWork;
 use super::release::Release;
@@ -42,7 +43,7 @@ impl Core {
         };
         let Decision { events, outcome, effects } = decision;
         if let Outcome::Parked { needs, .. } = outcome {
-            let AtWork { command, reply, .. } = self.end_work();
+            let AtWork { command, reply, .. } = self.at_work.take().expect("a command is decided");
             self.park(id, command, reply, needs);
             return;
         }
@@ -59,20 +60,27 @@ impl Core {
             Outcome::Parked { .. } => unreachable!("parked above"),
         };
         self.trap.pass(Moment::Answering);
-        let reply = self.end_work().reply;
+        let reply = self.end_work();
         self.answer(reply, reply_with);
         self.retry_parked(id);
     }
 
-    fn end_work(&mut self) -> AtWork {
-        self.at_work.take().expect("a command is being worked on")
+    /// Lets go of the command that was worked on, where it stands, and says who waits for it.
+    fn end_work(&mut self) -> ReplyTo {
+        let reply = self.at_work.as_mut().expect("a command is being worked on").reply.take();
+        self.at_work = None;
+        reply
     }
 
     /// Applies and records what was decided.
     fn commit(&mut self, id: MachineId, events: &[Event]) {
         let at = self.now;
-        self.record(id, events, at);
         let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
+        partition.seq += 1;
+        self.batch.record(partition.id.0, partition.seq, |bytes| {
+            encode_record(id, at, events, bytes);
+        });
+        self.recorded += 1;
         let machine = partition.machines.entry(id).or_insert_with(|| Machine::vacant(id));
         machine.apply(events, at);
         machine.assert_conserved();
@@ -148,23 +156,24 @@ impl Core {
                     let told = self.inventory(id).map(Inventory::segment_terms);
                     for terms in told.unwrap_or_default() {
                         let to = MachineId::segment(id.show, terms.pool, terms.segment);
-                        let command = Command::SetTerms(Box::new(terms));
+                        let command = Box::new(Command::SetTerms(Box::new(terms)));
                         self.turn_releases.push(Release::Send { to, command });
                     }
                 }
                 Effect::SendLoan { borrower, number, quantity } => {
                     let (to, donor) = sibling(id, borrower);
-                    let command = Command::Receive { donor, number, quantity };
+                    let command = Box::new(Command::Receive { donor, number, quantity });
                     self.turn_releases.push(Release::Send { to, command });
                 }
                 Effect::ConfirmLoan { donor, number } => {
                     let (to, borrower) = sibling(id, donor);
-                    let command = Command::SettleLoan { borrower, number };
+                    let command = Box::new(Command::SettleLoan { borrower, number });
                     self.turn_releases.push(Release::Send { to, command });
                 }
                 Effect::TellRoom(PassUse { pass, place, .. }) => {
                     let to = MachineId::room(id.show);
-                    let command = Command::Room(RoomCommand::NotePassUsed { place, pass });
+                    let note = RoomCommand::NotePassUsed { place, pass };
+                    let command = Box::new(Command::Room(note));
                     self.turn_releases.push(Release::Send { to, command });
                 }
                 Effect::Refund { order, reference, amount } => {

@@ -51,13 +51,13 @@ use usher_engine::{Cents, HoldNo, Inventory, Machine, MachineId, PartitionId, Ti
 use crate::message::{Envelope, PeerMessage, Request};
 use crate::route::Routes;
 use crate::view::{Directory, RoomFace, RoomView, ShowView};
-use crate::writer::{Entry, Submission};
+use crate::writer::Submission;
 
 use gather::Gatherer;
 use handover::Leaving;
 use parking::ParkedQueue;
 use rebuild::{AtWork, Down};
-use release::{Release, Waiting};
+use release::{TurnReleases, Waiting};
 use suspects::Suspects;
 use timers::TimerKey;
 use trap::Trap;
@@ -137,7 +137,7 @@ pub struct Core {
     waiting: VecDeque<Waiting>,
     /// Inventories that this turn changed.
     touched: Vec<MachineId>,
-    turn_releases: Vec<Release>,
+    turn_releases: TurnReleases,
     parked: BTreeMap<MachineId, ParkedQueue>,
     gatherers: BTreeMap<MachineId, Gatherer>,
     leaving: BTreeMap<PartitionId, Leaving>,
@@ -190,7 +190,7 @@ impl Core {
             batch: Submission::new(index),
             waiting: VecDeque::new(),
             touched: Vec::new(),
-            turn_releases: Vec::new(),
+            turn_releases: TurnReleases::default(),
             parked: BTreeMap::new(),
             gatherers: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -299,7 +299,7 @@ impl Core {
         }
         self.batch.upto = self.recorded;
         self.submitted = self.recorded;
-        let next = Submission::new(self.index);
+        let next = self.batch.with_room_for_as_much();
         Some(std::mem::replace(&mut self.batch, next))
     }
 
@@ -368,20 +368,5 @@ impl Core {
             self.rng.fill_bytes(&mut nonce.0);
         }
         TicketNonces(nonces)
-    }
-
-    /// Writes one record of an inventory into the open batch.
-    fn record(&mut self, id: MachineId, events: &[usher_engine::Event], at: Timestamp) {
-        let partition = self.partitions.get_mut(&id.partition()).expect("owned while it executes");
-        partition.seq += 1;
-        let start = self.batch.bytes.len();
-        usher_persistence::codec::encode_record(id, at, events, &mut self.batch.bytes);
-        self.batch.entries.push(Entry {
-            partition: partition.id.0,
-            partition_seq: partition.seq,
-            start,
-            end: self.batch.bytes.len(),
-        });
-        self.recorded += 1;
     }
 }

@@ -89,7 +89,7 @@ impl Core {
                 if planted("keys-published-before-durable") {
                     return keys.into_iter().for_each(|k| self.around.directory.set_api_keys(k));
                 }
-                self.turn_releases.extend(keys.map(Release::ApiKeys));
+                keys.into_iter().for_each(|k| self.turn_releases.push(Release::ApiKeys(k)));
             }
             MachineKind::Room => self.publish_room(id),
             // Nobody reads of them but by asking.

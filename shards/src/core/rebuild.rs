@@ -160,7 +160,7 @@ impl Core {
 
     /// Forgets all that can be made again from the journal, or asked again.
     fn forget(&mut self) {
-        self.turn_releases.drain(..).for_each(undo);
+        self.turn_releases.drain().for_each(undo);
         self.partitions.values_mut().for_each(|partition| partition.machines.clear());
         self.handles.clear();
         self.wheel = Wheel::new(self.now.0);

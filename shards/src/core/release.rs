@@ -24,15 +24,34 @@ pub(super) enum Release {
     Room(Box<RoomUpdate>),
     /// An answer to somebody.
     Answer { reply: oneshot::Sender<Reply>, with: Reply },
-    /// A command for another inventory.
-    Send { to: MachineId, command: Command },
+    /// A command for another inventory. Boxed, since there is an answer for each command and hardly
+    /// ever this, and all releases are moved as the largest is.
+    Send { to: MachineId, command: Box<Command> },
     /// Money to give back.
     Refund(RefundOrder),
 }
 
+/// Views, answers and effects.
+const RANKS: usize = 3;
+
+/// What one turn decided, by rank: each in the order in which it was decided.
+#[derive(Debug, Default)]
+pub(super) struct TurnReleases([Vec<Release>; RANKS]);
+
+impl TurnReleases {
+    pub(super) fn push(&mut self, release: Release) {
+        self.0[release.rank()].push(release);
+    }
+
+    /// All of them, views before answers before effects. Nothing is left; room for as many is.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Release> + '_ {
+        self.0.iter_mut().flat_map(|of_rank| of_rank.drain(..))
+    }
+}
+
 impl Release {
     /// Views before answers before effects.
-    fn rank(&self) -> u8 {
+    fn rank(&self) -> usize {
         match self {
             Self::View(_) | Self::ApiKeys(_) | Self::Room(_) => 0,
             Self::Answer { .. } => 1,
@@ -52,11 +71,9 @@ impl Core {
     /// Puts what this turn decided behind what it recorded. All of one turn becomes durable as one
     /// batch, so all of it waits for the same record.
     pub(super) fn queue_releases(&mut self) {
-        let mut releases = std::mem::take(&mut self.turn_releases);
-        releases.sort_by_key(Release::rank);
         let after = self.recorded;
-        self.waiting.extend(releases.drain(..).map(|release| Waiting { after, release }));
-        self.turn_releases = releases;
+        let releases = self.turn_releases.drain();
+        self.waiting.extend(releases.map(|release| Waiting { after, release }));
     }
 
     pub(super) fn release_durable(&mut self) {
@@ -70,7 +87,7 @@ impl Core {
                 Release::Room(update) => update.publish(),
                 // A client that went away is no longer interested; what it did stands.
                 Release::Answer { reply, with } => drop(reply.send(with)),
-                Release::Send { to, command } => self.send(to, Request::Execute(command)),
+                Release::Send { to, command } => self.send(to, Request::Execute(*command)),
                 // The receiver is gone only while the server stops; a start sends it again.
                 Release::Refund(due) => drop(self.around.refunds.send(due)),
             }

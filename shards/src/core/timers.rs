@@ -87,7 +87,9 @@ impl Core {
     pub(super) fn sync_timers(&mut self, id: MachineId, events: &[Event]) {
         for event in events {
             match event {
-                Event::Held { hold, .. } | Event::Released { hold } => self.sync_timer(id, *hold),
+                // A new hold, so it ends as it was given, and there is no need to look it up.
+                Event::Held { hold, ends_at, .. } => self.set_timer(id, *hold, Some(*ends_at)),
+                Event::Released { hold } => self.sync_timer(id, *hold),
                 Event::Ordered { order, .. }
                 | Event::PaymentStarted { order, .. }
                 | Event::Paid { order, .. }
@@ -137,12 +139,15 @@ impl Core {
 
     fn set_timer(&mut self, id: MachineId, hold: HoldNo, at: Option<Timestamp>) {
         let handle = self.handles.entry(id).or_default();
-        if let Some(old) = handle.timers.remove(&hold) {
+        let old = match at {
+            Some(at) => {
+                let timer = self.wheel.insert(at.0, TimerKey { inventory: id, hold });
+                handle.timers.insert(hold, timer)
+            }
+            None => handle.timers.remove(&hold),
+        };
+        if let Some(old) = old {
             self.wheel.cancel(old);
-        }
-        if let Some(at) = at {
-            let timer = self.wheel.insert(at.0, TimerKey { inventory: id, hold });
-            handle.timers.insert(hold, timer);
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A child appends and prints each acknowledgement while `strace` writes down its calls. Between
 //! the last write to the database file and the acknowledgement there must be an `fdatasync` of
-//! that file that returned 0, by the thread that acknowledges: others flush that file too, when they
-//! have made it longer. Take the `fdatasync` out of the journal and this test fails.
+//! that file that returned 0, by the thread that acknowledges: another one flushes that file too,
+//! when it has made it longer. Take the `fdatasync` out of the journal and this test fails.
 //!
 //! Needs `strace`, which `scripts/test` installs: a witness that is not there proves nothing.
 

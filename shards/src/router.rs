@@ -243,8 +243,8 @@ impl Router {
         }
     }
 
-    /// Hands a request to its owner; the answer comes where it says. Apart from [`Router::wait`], so
-    /// that who waits does not carry the request about.
+    /// Hands a request to its owner; the answer comes where it says. Apart from [`Router::wait`],
+    /// so that who waits does not carry the request about.
     fn hand_in(
         &self,
         id: MachineId,

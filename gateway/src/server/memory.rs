@@ -16,8 +16,10 @@ use std::time::Duration;
 /// How often the allocator is made to look.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// So large that it is a page of its own.
-const PAGE_BYTES: usize = 16 << 20;
+/// Just so large that it is a page of its own (those of several blocks end at half of that). It may
+/// come to lie where memory is free and was not given back yet, which then has to wait: with 16 MiB
+/// that was all that an uploaded plan had left, and it waited each time.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// The allocator's own setting. Who sets it has decided about huge pages.
 const ENV_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";

@@ -30,6 +30,14 @@ const HALF_STATE_SUFFIX: &str = ".generating";
 /// A database that was just closed in this process keeps its lock for a moment.
 const LOCK_PATIENCE: u32 = 200;
 
+/// sled's cache is in 256 parts, and each looks at what lies in it, and lets go of what is too much,
+/// only when its pages were looked at for another 64 times. Who reads a journal from end to end
+/// looks at each page once: up to 16,384 of them, mostly of several KiB, would stay in memory.
+const LOOKS_UNTIL_COUNTED: usize = 64;
+/// So of so many items that are read one after the other, one is looked at as often as that. A page
+/// has up to seventeen.
+const ITEMS_PER_COUNT: usize = 8;
+
 /// What sled said when it failed or panicked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -111,7 +119,7 @@ impl Store {
     /// The items from `from` on, in key order.
     pub(crate) fn items(&self, from: &Key) -> Result<Items, StoreError> {
         let range = guard(|| Ok(self.db.range(from.as_slice()..)))?;
-        Ok(Items { range })
+        Ok(Items { range, db: self.db.clone(), read: 0 })
     }
 
     /// The greatest key that is not above `key`.
@@ -132,16 +140,31 @@ impl Store {
     }
 }
 
-/// Items in key order; ends after the first error.
+/// Items in key order; ends after the first error. However many are read, sled keeps no more of them
+/// in memory than its cache may have.
 pub(crate) struct Items {
     range: sled::Iter,
+    db: sled::Db,
+    read: usize,
 }
 
 impl Items {
     /// The next key and value; `None` behind the last.
     pub(crate) fn next(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
-        guard(|| self.range.next().transpose())
+        let item = guard(|| self.range.next().transpose())?;
+        if let Some((key, _)) = &item {
+            self.read += 1;
+            if self.read.is_multiple_of(ITEMS_PER_COUNT) {
+                have_counted(&self.db, key)?;
+            }
+        }
+        Ok(item)
     }
+}
+
+/// Has the part of the cache in which this item's page lies look at what it has.
+fn have_counted(db: &sled::Db, key: &[u8]) -> Result<(), StoreError> {
+    guard(|| (0..LOOKS_UNTIL_COUNTED).try_for_each(|_| db.contains_key(key).map(drop)))
 }
 
 /// Removes states of the log that sled was writing when it was stopped. It would take such a file

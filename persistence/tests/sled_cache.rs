@@ -1,4 +1,4 @@
-//! What a long journal leaves in memory that was read from end to end: no more than sled's cache may
+//! What a long journal that is read from end to end leaves in memory: no more than sled's cache may
 //! have. It is alone in its process, since it looks at the memory of all of it.
 #![cfg(target_os = "linux")]
 

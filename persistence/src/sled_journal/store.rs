@@ -30,7 +30,7 @@ const HALF_STATE_SUFFIX: &str = ".generating";
 /// A database that was just closed in this process keeps its lock for a moment.
 const LOCK_PATIENCE: u32 = 200;
 
-/// sled's cache is in 256 parts, and each looks at what lies in it, and lets go of what is too much,
+/// The cache of sled has 256 parts, and each looks at what it has, and lets go of what is too much,
 /// only when its pages were looked at for another 64 times. Who reads a journal from end to end
 /// looks at each page once: up to 16,384 of them, mostly of several KiB, would stay in memory.
 const LOOKS_UNTIL_COUNTED: usize = 64;

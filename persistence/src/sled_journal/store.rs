@@ -140,8 +140,8 @@ impl Store {
     }
 }
 
-/// Items in key order; ends after the first error. However many are read, sled keeps no more of them
-/// in memory than its cache may have.
+/// Items in key order; ends after the first error. However many are read, sled keeps no more of
+/// them in memory than its cache may have.
 pub(crate) struct Items {
     range: sled::Iter,
     db: sled::Db,

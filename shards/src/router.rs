@@ -64,25 +64,34 @@ pub struct ShardFigures {
 }
 
 impl Router {
-    /// Has a command carried out by the owner of an inventory. The answer comes when everything it
-    /// rests on is durable.
+    /// Has a command carried out by the owner of an inventory: it is handed in at once, and who
+    /// waits keeps nothing of it. The answer comes when everything it rests on is durable.
     ///
     /// # Errors
     /// A refusal; [`CallError::Unavailable`], and nothing happened; or
     /// [`CallError::OutcomeUnknown`] when no answer came in time.
-    pub async fn execute(&self, id: MachineId, command: Command) -> Result<Answer, CallError> {
-        if self.0.draining.load(Ordering::Relaxed) {
-            return Err(CallError::Unavailable(Unavailable::Draining));
-        }
-        self.answer(self.hand_in(id, Request::Execute(command))?).await
+    pub fn execute(
+        &self,
+        id: MachineId,
+        command: Command,
+    ) -> impl Future<Output = Result<Box<Answer>, CallError>> + use<> {
+        let asked = match self.is_draining() {
+            true => Err(Unavailable::Draining),
+            false => self.hand_in(id, Request::Execute(command)),
+        };
+        answer(asked, self.0.call_timeout)
     }
 
     /// Shows one hold with its order.
     ///
     /// # Errors
     /// As [`Router::execute`].
-    pub async fn read(&self, id: MachineId, hold: HoldNo) -> Result<Answer, CallError> {
-        self.answer(self.hand_in(id, Request::Read(hold))?).await
+    pub fn read(
+        &self,
+        id: MachineId,
+        hold: HoldNo,
+    ) -> impl Future<Output = Result<Box<Answer>, CallError>> + use<> {
+        answer(self.hand_in(id, Request::Read(hold)), self.0.call_timeout)
     }
 
     /// Has the owner count what it believes, at a version.
@@ -90,7 +99,7 @@ impl Router {
     /// # Errors
     /// As [`Router::execute`].
     pub async fn count(&self, id: MachineId) -> Result<Counted, CallError> {
-        match self.wait(self.hand_in(id, Request::Count)?).await? {
+        match reply(self.hand_in(id, Request::Count), self.0.call_timeout).await? {
             Reply::Counted(counted) => Ok(*counted),
             Reply::Refused(refusal) => Err(refusal.into()),
             Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
@@ -103,7 +112,11 @@ impl Router {
     ///
     /// # Errors
     /// As [`Router::execute`].
-    pub async fn organise(&self, show: ShowKey, command: Command) -> Result<Answer, CallError> {
+    pub async fn organise(
+        &self,
+        show: ShowKey,
+        command: Command,
+    ) -> Result<Box<Answer>, CallError> {
         let answer = self.execute(MachineId::house(show), command).await?;
         let begun = Instant::now();
         let knows = |view: Arc<ShowView>| view.segments_know_terms();
@@ -234,34 +247,34 @@ impl Router {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    async fn answer(&self, waiting: oneshot::Receiver<Reply>) -> Result<Answer, CallError> {
-        match self.wait(waiting).await? {
-            Reply::Done(answer) => Ok(*answer),
-            Reply::Refused(refusal) => Err(refusal.into()),
-            Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
-            Reply::Counted(_) => unreachable!("only a count is answered with a count"),
-        }
-    }
-
-    /// Hands a request to its owner; the answer comes where it says. Apart from [`Router::wait`],
-    /// so that who waits does not carry the request about.
-    fn hand_in(
-        &self,
-        id: MachineId,
-        request: Request,
-    ) -> Result<oneshot::Receiver<Reply>, CallError> {
-        let (reply, answer) = oneshot::channel();
+    /// Hands a request in, and says where its reply will come.
+    fn hand_in(&self, id: MachineId, request: Request) -> Asked {
+        let (reply, receiver) = oneshot::channel();
         let envelope = Envelope { machine: id, request, reply: Some(reply) };
         let owner = self.owner(id.partition());
-        self.0.lanes[owner].offer(envelope).map_err(CallError::Unavailable)?;
-        Ok(answer)
+        self.0.lanes[owner].offer(envelope)?;
+        Ok(receiver)
     }
+}
 
-    async fn wait(&self, answer: oneshot::Receiver<Reply>) -> Result<Reply, CallError> {
-        match tokio::time::timeout(self.0.call_timeout, answer).await {
-            Ok(Ok(reply)) => Ok(reply),
-            // Dropped unanswered, or late: it may have happened or not.
-            Ok(Err(_)) | Err(_) => Err(CallError::OutcomeUnknown),
-        }
+/// A request that was handed in, or why it was not.
+type Asked = Result<oneshot::Receiver<Reply>, Unavailable>;
+
+/// Waits for the answer to a request.
+async fn answer(asked: Asked, patience: Duration) -> Result<Box<Answer>, CallError> {
+    match reply(asked, patience).await? {
+        Reply::Done(answer) => Ok(answer),
+        Reply::Refused(refusal) => Err(refusal.into()),
+        Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
+        Reply::Counted(_) => unreachable!("only a count is answered with a count"),
+    }
+}
+
+async fn reply(asked: Asked, patience: Duration) -> Result<Reply, CallError> {
+    let receiver = asked.map_err(CallError::Unavailable)?;
+    match tokio::time::timeout(patience, receiver).await {
+        Ok(Ok(reply)) => Ok(reply),
+        // Dropped unanswered, or late: it may have happened or not.
+        Ok(Err(_)) | Err(_) => Err(CallError::OutcomeUnknown),
     }
 }

@@ -6,6 +6,7 @@
 use crate::app::App;
 use crate::challenge::{self, Visit};
 use crate::http::body::Body;
+use crate::http::json;
 use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
 use crate::identity::{Caller, Who};
@@ -50,7 +51,7 @@ pub(super) async fn place(
     body: Body<HoldRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let view = lookup::show(&app, &show_id)?;
-    let Body(asked) = body;
+    let Body(asked) = &body;
     let user = caller.user(&asked.user_id, "/userId")?;
     let buyer = ids::buyer_id(&user);
     let hold_ms = match asked.hold_seconds {
@@ -59,36 +60,33 @@ pub(super) async fn place(
     };
     limits::take(app.limits.as_ref(), &request, Some(buyer), Some(view.key))?;
     // Whoever sells for many users has one address and one device for all of them.
-    let is_front = matches!(caller.who(), Who::Key { .. });
-    if app.config.risk_holds && !is_front {
+    let looks_for_bots = app.config.risk_holds && !matches!(caller.who(), Who::Key { .. });
+    if looks_for_bots {
         let (purpose, user) = (ChallengePurpose::Hold, Some(buyer));
-        let account_age = caller.account_age();
-        challenge::require(&app, &request, &Visit { purpose, user, account_age }).await?;
+        let visit = Visit { purpose, user, account_age: caller.account_age() };
+        // In a box, since each request that waits for its owner has room for all that this needs.
+        Box::pin(challenge::require(&app, &request, &visit)).await?;
     }
-    let (owner, wish) = route(&app, &view, buyer, &asked)?;
+    let (owner, wish) = route(&app, &view, buyer, asked)?;
     let sections = || sections_of(&view, &wish);
     limits::take_sections(app.limits.as_ref(), &request, view.key, sections)?;
     let key = idempotency::optional(&request)?;
-    let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), &asked)));
+    let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), asked)));
     let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;
     let account_made_at = caller.account_made_at();
     let hold = Request { buyer, wish, hold_ms, key, pass, account_made_at };
-    let command = Command::Hold(hold);
-    let answer = app
-        .router
-        .execute(owner, command)
-        .await
-        .map_err(|error| explain(error, view.plan.as_deref()))?;
-    if app.config.risk_holds && !is_front && !answer.replayed {
+    let answer = app.router.execute(owner, Command::Hold(hold)).await;
+    let answer = answer.map_err(|error| explain(error, view.plan.as_deref()))?;
+    if looks_for_bots && !answer.replayed {
         app.risk.held(buyer);
     }
     let hold = describe(&app, &view, &answer)?;
     let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/api/v1/holds/{}", hold.hold_id)));
+    response.insert_header((LOCATION, ["/api/v1/holds/", &hold.hold_id].concat()));
     if answer.replayed {
         response.insert_header((REPLAYED_HEADER, "true"));
     }
-    Ok(response.json(hold))
+    Ok(json(&mut response, &hold))
 }
 
 /// How a hold stands.
@@ -116,7 +114,7 @@ pub(super) async fn show(
     })?;
     may_touch(&caller, &answer)?;
     let view = lookup::show_of(&app, inventory)?;
-    Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
+    Ok(json(&mut HttpResponse::Ok(), &describe(&app, &view, &answer)?))
 }
 
 /// Gives a hold back before its time. Doing it twice is doing it once.
@@ -145,7 +143,7 @@ pub(super) async fn release(
     let HoldRoute { inventory, number } = route;
     let answer = app.router.execute(inventory, Command::Release { hold: number }).await?;
     let view = lookup::show_of(&app, inventory)?;
-    Ok(HttpResponse::Ok().json(describe(&app, &view, &answer)?))
+    Ok(json(&mut HttpResponse::Ok(), &describe(&app, &view, &answer)?))
 }
 
 /// Lets pass who may change something of a hold or an order. Only of those who logged in its owner
@@ -161,8 +159,8 @@ pub(super) async fn check_owner(
 ) -> Result<(), ApiError> {
     match caller.who() {
         Who::User { .. } => {
-            let answer = app.router.read(route.inventory, route.number).await;
-            may_touch(caller, &answer.map_err(explain)?)
+            let answer = app.router.read(route.inventory, route.number).await.map_err(explain)?;
+            may_touch(caller, &answer)
         }
         Who::Key { .. } | Who::Nobody => caller.may_touch(None),
     }

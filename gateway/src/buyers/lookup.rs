@@ -5,9 +5,9 @@ use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use crate::ids;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use usher_engine::hash::FixedHashMap;
 use usher_engine::{BuyerId, MachineId, ShowKey, Timestamp};
 use usher_shards::ShowView;
 use usher_shards::view::PoolBoard;
@@ -18,7 +18,7 @@ const KEYS_MAX: usize = 1_024;
 thread_local! {
     /// Keys of shows that were asked for: to hash an id again costs more than all the rest of a
     /// lookup. Only shows that exist come in, so nobody can fill it with names of their own.
-    static KEYS: RefCell<HashMap<String, ShowKey>> = RefCell::default();
+    static KEYS: RefCell<FixedHashMap<String, ShowKey>> = RefCell::default();
 }
 
 /// The published view of a show.

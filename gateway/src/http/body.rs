@@ -18,6 +18,9 @@ use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
+use std::future::poll_fn;
+use std::mem;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -120,6 +123,7 @@ async fn collect(
     patience: Duration,
 ) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
+    step_aside().await;
     let begun = Instant::now();
     loop {
         // Most bodies are there already, and need no timer.
@@ -141,6 +145,20 @@ async fn collect(
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())
+}
+
+/// Lets a connection go on once. It calls a handler as soon as it has read a head, and only then
+/// looks whether it has the body too, as it nearly always does.
+async fn step_aside() {
+    let mut has_stepped = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_stepped, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// How the body is packed; `None` where it is not.

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod body;
 mod document_refusals;
 pub mod fallback;
+pub mod json;
 pub mod packing;
 pub mod problem;
 pub mod query;
@@ -13,5 +14,6 @@ pub mod room_refusals;
 pub mod route;
 
 pub use body::Body;
+pub use json::json;
 pub use problem::{ApiError, Code};
 pub use query::QueryOf;

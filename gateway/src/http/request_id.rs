@@ -5,6 +5,8 @@
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
+use std::mem;
+use std::pin::{Pin, pin};
 use std::time::Instant;
 use tracing::{Instrument as _, Span};
 
@@ -43,9 +45,14 @@ impl Named {
         Self { id, span, begun: Instant::now() }
     }
 
-    /// Does what is done to answer it: problems and log lines find its name.
-    pub fn within<F: Future>(&self, answer: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(self.id.clone(), answer).instrument(self.span.clone())
+    /// Does what is done to answer it: problems and log lines find its name. Pinned by whoever
+    /// asks, since it is large and would be moved otherwise.
+    pub async fn within<F: Future>(&mut self, answer: Pin<&mut F>) -> F::Output {
+        let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
+        let mut named = pin!(CURRENT.scope(id, answer));
+        let output = named.as_mut().instrument(self.span.clone()).await;
+        self.id = named.take_value().expect("nobody else takes it");
+        output
     }
 
     /// Names its answer, counts and logs it.

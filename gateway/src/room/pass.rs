@@ -7,10 +7,13 @@ use super::entry_id;
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use usher_engine::MachineId;
 use usher_engine::command::PassUse;
 use usher_engine::room::PassGoods;
-use usher_wire::QUEUE_PASS_HEADER;
+
+/// [`usher_wire::QUEUE_PASS_HEADER`] as it is looked up, for every hold that is made.
+const HEADER_NAME: HeaderName = HeaderName::from_static("x-queue-pass");
 
 /// The pass that a hold comes with, if any.
 ///
@@ -23,7 +26,7 @@ pub fn of_request(
     user_id: &str,
     owner: MachineId,
 ) -> Result<Option<PassUse>, ApiError> {
-    let Some(given) = request.headers().get(QUEUE_PASS_HEADER) else { return Ok(None) };
+    let Some(given) = request.headers().get(HEADER_NAME) else { return Ok(None) };
     let invalid = |words: &str| Err(ApiError::new(Code::PassInvalid).detail(words));
     let Some(pass) = given.to_str().ok().and_then(|text| app.rooms.keys.read_pass(text.trim()))
     else {
@@ -46,5 +49,15 @@ fn goods_of(owner: MachineId) -> PassGoods {
     match owner.pool_and_segment() {
         Some((pool, _)) => PassGoods::pool(pool),
         None => PassGoods::SEATS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HEADER_NAME;
+
+    #[test]
+    fn what_is_looked_up_is_what_is_documented() {
+        assert!(HEADER_NAME.as_str().eq_ignore_ascii_case(usher_wire::QUEUE_PASS_HEADER));
     }
 }

@@ -25,6 +25,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONNECTION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use std::pin::pin;
 
 /// Around everything on the listener for buyers and organisers.
 pub(super) async fn public(request: ServiceRequest, next: Next<BoxBody>) -> Answered {
@@ -62,8 +63,9 @@ async fn named(
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
 ) -> Answered {
-    let name = Named::begin(&request);
-    let mut response = packed(name.within(answer(request)).await?);
+    let mut name = Named::begin(&request);
+    let answer = pin!(answer(request));
+    let mut response = packed(name.within(answer).await?);
     name.end(&mut response);
     Ok(response)
 }

@@ -1,6 +1,7 @@
 //! What every handler of this process shares. All of it can be made again from the data directory
 //! and the configuration, so any gateway answers any request.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -25,8 +26,29 @@ use crate::sandbox::Sandbox;
 use crate::server::lifecycle::Lifecycle;
 use crate::tickets::TicketKeys;
 
-/// Shared by reference (`web::Data<App>`).
-pub struct App {
+/// A way to what all share. Each thread that answers requests has one of its own, which its
+/// handlers share by reference (`web::Data<App>`): a counter of who has it that all threads had in
+/// common would go from processor to processor with each request.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+impl App {
+    /// The first way to it.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What all share.
+pub struct Shared {
     /// As checked at start.
     pub config: Config,
     /// Keys of organisers, operators and the payment provider.

@@ -6,12 +6,12 @@
 use crate::attendees;
 use crate::http::refusals::{hold_status, order_status};
 use crate::ids::{HoldRoute, IdCodec, TicketRoute};
-use std::sync::Arc;
 use usher_engine::inventory::{Claim, Hold, Order, OrderStatus, PaymentStatus};
 use usher_engine::plan::SeatIx;
 use usher_engine::{HoldNo, MachineId, Subject};
 use usher_persistence::seal::Keyring;
-use usher_shards::{Answer, Face, ShowView};
+use usher_shards::view::FaceGuard;
+use usher_shards::{Answer, ShowView};
 use usher_wire::{Attendee, StockQuantity, TicketLine, TicketStatus};
 
 use super::lookup;
@@ -20,7 +20,7 @@ use super::lookup;
 pub struct Holding<'a> {
     ids: &'a IdCodec,
     view: &'a ShowView,
-    face: Arc<Face>,
+    face: FaceGuard,
     route: HoldRoute,
     hold: &'a Hold,
     version: u64,

@@ -73,7 +73,7 @@ pub(super) async fn list(
         .shows()
         .into_iter()
         .map(|view| {
-            let face = view.face();
+            let face = view.kept_face();
             (view, face)
         })
         .filter(|(_, face)| wanted.fits(face))

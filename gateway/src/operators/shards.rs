@@ -83,7 +83,7 @@ fn status(app: &App, figures: &ShardFigures, shows: &BTreeSet<String>) -> ShardS
 }
 
 fn quarantined(app: &App, suspect: &Suspect) -> QuarantinedCommand {
-    let face = app.router.directory().show(suspect.inventory.show).map(|view| view.face());
+    let face = app.router.directory().show(suspect.inventory.show).map(|view| view.kept_face());
     let name = |face: &Arc<Face>| live::name(face, suspect.inventory);
     QuarantinedCommand {
         show_id: face.as_ref().map(|face| face.details.public_id.clone()),

@@ -85,7 +85,7 @@ pub(crate) async fn move_sale(
 
 fn describe(view: &ShowView) -> SaleStateAnswer {
     let face = view.face();
-    let Face { details, terms, .. } = &*face;
+    let Face { details, terms, .. } = &**face;
     SaleStateAnswer {
         show_id: details.public_id.clone(),
         sale_state: shows::state_of_sale(terms, lookup::now()),

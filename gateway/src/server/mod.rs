@@ -43,7 +43,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     let sockets = Sockets::bind(&config.http)?;
     (config.http.listen, config.http.ops_listen) = sockets.addresses()?;
     let Opened { app, runtime } = open(config).await?;
-    let app = Data::from(app);
+    let app = Data::new(app);
     let mut terminated = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut listeners = listen::start(&app, sockets)?;

@@ -32,6 +32,7 @@ impl<T> Whole for T where
 pub fn public(
     app: &Data<App>,
 ) -> Routes<impl Whole<Response = ServiceResponse<impl MessageBody + use<>>> + use<>> {
+    let app = &Data::new(App::clone(app));
     let config = &app.config;
     let admin = web::scope("/admin/v1")
         .app_data(BytesMax(config.bodies.admin_bytes_max))

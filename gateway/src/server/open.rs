@@ -1,7 +1,7 @@
 //! From a configuration to everything that answers: keys, plans, journal, shards, provider.
 
 use super::lifecycle::Lifecycle;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::attendees::{Attendees, verifiers};
 use crate::challenge::Challenges;
 use crate::config::Config;
@@ -35,7 +35,7 @@ const EXIT_FATAL: i32 = 70;
 /// A process that could answer.
 pub struct Opened {
     /// What handlers share.
-    pub app: Arc<App>,
+    pub app: App,
     /// What must be stopped in the end.
     pub runtime: Runtime,
 }
@@ -72,7 +72,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
     if let Some(due) = runtime.take_refunds() {
         refunds::start(runtime.router(), provider.clone(), due);
     }
-    let app = App {
+    let shared = Shared {
         router: runtime.router(),
         compactor: runtime.compactor(),
         ids: IdCodec::new(secrets.id_key),
@@ -97,7 +97,7 @@ pub async fn open(config: Config) -> anyhow::Result<Opened> {
         on_fatal,
         config,
     };
-    Ok(Opened { app: Arc::new(app), runtime })
+    Ok(Opened { app: App::new(shared), runtime })
 }
 
 fn start_shards(

@@ -59,7 +59,7 @@ async fn a_panic_is_told_to_who_asked_and_to_operators() {
     let mut config = Config::check(&RawConfig::defaults()).expect("defaults");
     config.data_dir = dir.path().into();
     let Opened { app, runtime } = open(config).await.expect("opened");
-    let app = Data::from(app);
+    let app = Data::new(app);
     let create = Command::CreateShow(Box::new(new_show()));
     app.router.organise(SHOW, create).await.expect("created");
     app.router.organise(SHOW, Command::MoveSale(SaleMove::Open)).await.expect("open");

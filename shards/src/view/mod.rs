@@ -18,6 +18,7 @@ mod room;
 
 use std::sync::{Arc, RwLock};
 
+use arc_swap::{ArcSwap, Guard};
 use dashmap::DashMap;
 use tokio::sync::watch;
 use usher_engine::plan::SeatPlan;
@@ -100,7 +101,9 @@ pub struct ShowView {
     pub plan: Option<Arc<SeatPlan>>,
     /// Status of all seats; empty where the show has none.
     pub seats: SeatBoard,
-    face: RwLock<Arc<Face>>,
+    /// Read twice for each hold, by all threads that answer: a lock, or a counter of who has it,
+    /// would go from processor to processor each time.
+    face: ArcSwap<Face>,
     pools: Vec<PoolBoard>,
     /// The house's version, raised whenever something of it was published.
     changed: watch::Sender<u64>,
@@ -119,18 +122,27 @@ pub struct Face {
     pub terms_version: u32,
 }
 
+/// A face on loan, to be given back soon.
+pub type FaceGuard = Guard<Arc<Face>>;
+
 impl ShowView {
     pub(crate) fn new(key: ShowKey, plan: Option<Arc<SeatPlan>>, face: Face) -> Self {
         let pools = face.pools.iter().map(|pool| PoolBoard::new(pool.segments)).collect();
         let seats = SeatBoard::new(plan.as_deref());
         let (changed, _) = watch::channel(0);
-        Self { key, plan, seats, face: RwLock::new(Arc::new(face)), pools, changed }
+        Self { key, plan, seats, face: ArcSwap::from_pointee(face), pools, changed }
     }
 
     /// The show as its organiser last left it.
     #[must_use]
-    pub fn face(&self) -> Arc<Face> {
-        self.face.read().expect("no panic while a face is set").clone()
+    pub fn face(&self) -> FaceGuard {
+        self.face.load()
+    }
+
+    /// As [`ShowView::face`], to be kept as long as one likes, or for many shows at once.
+    #[must_use]
+    pub fn kept_face(&self) -> Arc<Face> {
+        self.face.load_full()
     }
 
     /// The figures of a pool, by its index.
@@ -169,7 +181,7 @@ impl ShowView {
     }
 
     pub(crate) fn set_face(&self, face: Arc<Face>) {
-        *self.face.write().expect("no panic while a face is set") = face;
+        self.face.store(face);
     }
 
     pub(crate) fn announce(&self, version: u64) {

@@ -4,9 +4,9 @@
 //! Only requests are counted: callgrind is switched on once the server has started, sells, and has
 //! answered some. The kernel is not counted, and neither is waiting.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 use anyhow::{Context as _, bail, ensure};
 use tokio::task::JoinSet;
@@ -35,6 +35,8 @@ pub(crate) struct Count {
 /// folder for results, for `callgrind_annotate`.
 pub(crate) async fn count(settings: &Settings) -> anyhow::Result<Vec<Count>> {
     let mut counts = Vec::new();
+    // The newest profile is looked for by its number, so none of another run may be there.
+    fs::remove_dir_all(profiles_of(settings)).or_else(unless_missing)?;
     let counter = Counter::new(settings, "usher")?;
     let usher = Usher::start_under(settings, counter.wrapper()).await?;
     let readings = maps::readings(&usher).await?;
@@ -68,6 +70,14 @@ pub(crate) fn text(counts: &[Count]) -> String {
     text
 }
 
+fn profiles_of(settings: &Settings) -> PathBuf {
+    settings.out.join("callgrind")
+}
+
+fn unless_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
 /// Callgrind around one server.
 struct Counter {
     /// Where profiles go; callgrind adds a number to each.
@@ -76,9 +86,9 @@ struct Counter {
 
 impl Counter {
     fn new(settings: &Settings, server: &str) -> anyhow::Result<Self> {
-        let folder = fs::canonicalize(&settings.out)?.join("callgrind");
+        let folder = profiles_of(settings);
         fs::create_dir_all(&folder)?;
-        let profiles = folder.join(server).display().to_string();
+        let profiles = fs::canonicalize(&folder)?.join(server).display().to_string();
         Ok(Self { profiles })
     }
 

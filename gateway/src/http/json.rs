@@ -11,7 +11,12 @@ const BYTES: usize = 512;
 
 /// The answer with this in it.
 pub fn json(response: &mut HttpResponseBuilder, told: &impl Serialize) -> HttpResponse {
+    response.content_type(ContentType::json()).body(written(told))
+}
+
+/// What is told, in JSON.
+pub fn written(told: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(BYTES);
     serde_json::to_writer(&mut bytes, told).expect("what is told is plain data");
-    response.content_type(ContentType::json()).body(bytes)
+    bytes
 }

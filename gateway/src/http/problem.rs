@@ -6,10 +6,11 @@
 //!
 //! What happened inside is logged and never told outside.
 
-use super::request_id;
+use super::{json, request_id};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use std::borrow::Cow;
 use std::fmt;
 use usher_wire::{PROBLEM_MEDIA_TYPE, Problem, ProblemSeat};
 
@@ -230,12 +231,13 @@ codes! {
 impl Code {
     /// The stable relative URI that explains this code.
     pub fn uri(self) -> String {
-        format!("/problems/{}", self.slug())
+        ["/problems/", &self.slug()].concat()
     }
 
     /// The last part of that URI.
     pub fn slug(self) -> String {
-        self.word().to_ascii_lowercase().replace('_', "-")
+        let written = |byte: u8| if byte == b'_' { '-' } else { byte.to_ascii_lowercase().into() };
+        self.word().bytes().map(written).collect()
     }
 }
 
@@ -256,6 +258,7 @@ impl ApiError {
             title: code.title().to_owned(),
             status: code.status(),
             code: code.word().to_owned(),
+            request_id: request_id::current(),
             ..Problem::default()
         };
         // What is full now is rarely full in a second.
@@ -371,8 +374,14 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut problem = self.0.problem.clone();
-        problem.request_id = request_id::current();
+        let problem = match self.0.problem.request_id {
+            Some(_) => Cow::Borrowed(&self.0.problem),
+            // Made where its request is not known, such as on a thread that reads a plan.
+            None => {
+                let request_id = request_id::current();
+                Cow::Owned(Problem { request_id, ..self.0.problem.clone() })
+            }
+        };
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, PROBLEM_MEDIA_TYPE));
         if let Some(seconds) = self.0.retry_after_seconds {
@@ -385,7 +394,7 @@ impl ResponseError for ApiError {
             // The rest of the body is not waited for.
             response.insert_header((CONNECTION, "close"));
         }
-        response.body(serde_json::to_vec(&problem).expect("a problem is plain data"))
+        response.body(json::written(&*problem))
     }
 }
 

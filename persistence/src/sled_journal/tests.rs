@@ -403,3 +403,30 @@ fn a_journal_can_begin_behind_a_snapshot() {
         })
         .unwrap();
 }
+
+/// Zeros are there ahead of sled while it is appended to, in the newest generation, and no record
+/// is missing when they are cut off.
+#[test]
+fn appends_find_room_ahead_and_a_start_cuts_it_off() {
+    let mut bench = Bench::new();
+    let (mut journal, _) = bench.open();
+    let ends_with_zeros = |bench: &Bench, generation| {
+        let bytes = std::fs::read(bench.generation_dir(generation).join(store::DATA_FILE)).unwrap();
+        bytes.iter().rev().take_while(|byte| **byte == 0).count() as u64 >= headroom::SEGMENT_BYTES
+    };
+    for generation in [1, 2] {
+        for _ in 0..16 {
+            bench.append(&mut journal, &[64 * 1024]);
+        }
+        if generation == 1 {
+            journal.rotate().unwrap();
+            // A thread has ended with its generation.
+            assert!(ends_with_zeros(&bench, 1));
+        }
+    }
+    drop(journal);
+    assert!(ends_with_zeros(&bench, 2));
+    let (journal, _) = bench.open();
+    bench.check(&journal);
+    assert!(!ends_with_zeros(&bench, 1) && !ends_with_zeros(&bench, 2));
+}

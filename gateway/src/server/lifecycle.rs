@@ -97,6 +97,7 @@ impl Drop for InFlight<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
 
     #[actix_web::test]
     async fn what_is_in_flight_finishes_and_nothing_new_begins() {
@@ -112,5 +113,27 @@ mod tests {
         assert!(!life.idle(Duration::from_millis(20)).await);
         drop(begun);
         assert!(life.idle(Duration::from_secs(5)).await);
+    }
+
+    #[test]
+    fn what_is_in_flight_is_counted_over_all_threads() {
+        let life = Lifecycle::default();
+        let (begun, all_begun) = (Barrier::new(COUNTERS + 2), Barrier::new(COUNTERS + 2));
+        std::thread::scope(|scope| {
+            // One more than there are counters, so that two threads share one.
+            for _ in 0..=COUNTERS {
+                scope.spawn(|| {
+                    let _request = life.begin().expect("ready");
+                    begun.wait();
+                    all_begun.wait();
+                });
+            }
+            begun.wait();
+            assert_eq!(life.in_flight(), COUNTERS + 1);
+            let used = life.in_flight.iter().filter(|one| one.0.load(Ordering::SeqCst) > 0);
+            assert!(used.count() > 1, "threads do not all count at one place");
+            all_begun.wait();
+        });
+        assert_eq!(life.in_flight(), 0);
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn show(
         Some(since) if since <= now => Form::Since(since),
         _ => Form::Json,
     };
-    let face = view.face();
+    let face = view.kept_face();
     let terms_version = face.terms_version;
     let asked = Asked { show: view.key, terms_version, version: now, form, seats };
     let written = match written::find(&asked) {

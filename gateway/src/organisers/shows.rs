@@ -74,7 +74,7 @@ pub(super) async fn change(
 ) -> Result<HttpResponse, ApiError> {
     let view = lookup::show(&app, &show_id)?;
     let Body(asked) = body;
-    let face = view.face();
+    let face = view.kept_face();
     let capacities = capacities(&view);
     let plan = view.plan.as_deref();
     let mut change = form::change(&asked, &face, plan, &capacities, &app.config.sale)?;

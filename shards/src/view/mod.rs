@@ -122,7 +122,8 @@ pub struct Face {
     pub terms_version: u32,
 }
 
-/// A face on loan, to be given back soon.
+/// A face on loan, to be given back before anything is waited for: each thread has eight of these
+/// that cost nothing.
 pub type FaceGuard = Guard<Arc<Face>>;
 
 impl ShowView {
@@ -139,7 +140,7 @@ impl ShowView {
         self.face.load()
     }
 
-    /// As [`ShowView::face`], to be kept as long as one likes, or for many shows at once.
+    /// As [`ShowView::face`], to be kept while one waits, or for many shows at once.
     #[must_use]
     pub fn kept_face(&self) -> Arc<Face> {
         self.face.load_full()

@@ -26,8 +26,10 @@ use crate::runtime::OnFatal;
 use crate::stats::ShardStats;
 use crate::writer::{Submission, WriterHandle};
 
-/// Requests that one turn works off before it lets its batch go.
-pub const REQUESTS_PER_TURN_MAX: usize = 256;
+/// Requests that one turn works off before it lets its batch go. The journal writer takes all
+/// batches that wait as one, so a turn need not be large for a flush to be; but while it lasts the
+/// writer may have nothing to do, and who was answered meanwhile ends up in the same flush again.
+pub const REQUESTS_PER_TURN_MAX: usize = 64;
 
 /// How many times what fits into the lane of buyers may wait for the disk: what is being flushed,
 /// and what goes with the next flush. Were it once, both would share that room, and a slow disk

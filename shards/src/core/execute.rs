@@ -85,7 +85,9 @@ impl Core {
         machine.apply(events, at);
         machine.assert_conserved();
         self.handles.entry(id).or_default();
-        self.touched.push(id);
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
         self.sync_timers(id, events);
     }
 
@@ -178,7 +180,7 @@ impl Core {
                 }
                 Effect::Refund { order, reference, amount } => {
                     let due = super::RefundOrder { inventory: id, order, reference, amount };
-                    self.turn_releases.push(Release::Refund(due));
+                    self.turn_releases.push(Release::Refund(Box::new(due)));
                 }
             }
         }

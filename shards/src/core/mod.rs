@@ -45,7 +45,7 @@ use usher_engine::hash::FixedHashMap;
 use usher_engine::id::TicketNonce;
 use usher_engine::limits::UNITS_PER_HOLD_MAX;
 use usher_engine::planted::planted;
-use usher_engine::wheel::{TimerId, Wheel};
+use usher_engine::wheel::Wheel;
 use usher_engine::{Cents, HoldNo, Inventory, Machine, MachineId, PartitionId, Timestamp};
 
 use crate::message::{Envelope, PeerMessage, Request};
@@ -59,7 +59,7 @@ use parking::ParkedQueue;
 use rebuild::{AtWork, Down};
 use release::{TurnReleases, Waiting};
 use suspects::Suspects;
-use timers::TimerKey;
+use timers::{TimerKey, Timers};
 use trap::Trap;
 
 pub(crate) use publish::{publish_recovered, publish_recovered_keys};
@@ -165,7 +165,7 @@ pub struct Core {
 /// What a shard keeps beside each machine: nothing that could not be made again from it.
 #[derive(Debug, Default)]
 struct Handle {
-    timers: FixedHashMap<HoldNo, TimerId>,
+    timers: Timers,
     view: Option<Arc<ShowView>>,
     room: Option<Arc<RoomView>>,
     /// What was last given out to be published of a room.
@@ -238,18 +238,14 @@ impl Core {
             leaving.queued.push(envelope);
             return;
         }
-        let owner = self.around.routes.owner(partition);
-        if self.partitions.contains_key(&partition) || owner == self.index {
-            self.deliver_here(partition, envelope);
-        } else {
-            self.outgoing.push_back((owner, PeerMessage::Deliver(envelope)));
-        }
-    }
-
-    fn deliver_here(&mut self, partition: PartitionId, envelope: Envelope) {
         if !self.partitions.contains_key(&partition) {
-            // The route says here, the partition is still on its way.
-            self.early.push(envelope);
+            let owner = self.around.routes.owner(partition);
+            if owner == self.index {
+                // The route says here, the partition is still on its way.
+                self.early.push(envelope);
+            } else {
+                self.outgoing.push_back((owner, PeerMessage::Deliver(envelope)));
+            }
             return;
         }
         match envelope.request {
@@ -325,7 +321,7 @@ impl Core {
     /// How much waits to become durable: answers, and what leaves with them.
     #[must_use]
     pub fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.waiting.iter().map(|waiting| waiting.releases.len()).sum()
     }
 
     /// Which shard this is.

@@ -152,7 +152,8 @@ impl Core {
         self.batch = Submission::new(self.index);
         self.recorded = self.submitted;
         while self.waiting.back().is_some_and(|waiting| waiting.after > self.submitted) {
-            self.waiting.pop_back().into_iter().for_each(|waiting| undo(waiting.release));
+            let never = self.waiting.pop_back().expect("looked at it");
+            never.releases.into_all().for_each(undo);
         }
         self.forget();
         Fall { message, blamed }
@@ -160,7 +161,7 @@ impl Core {
 
     /// Forgets all that can be made again from the journal, or asked again.
     fn forget(&mut self) {
-        self.turn_releases.drain().for_each(undo);
+        std::mem::take(&mut self.turn_releases).into_all().for_each(undo);
         self.partitions.values_mut().for_each(|partition| partition.machines.clear());
         self.handles.clear();
         self.wheel = Wheel::new(self.now.0);

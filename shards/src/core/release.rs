@@ -27,8 +27,8 @@ pub(super) enum Release {
     /// A command for another inventory. Boxed, since there is an answer for each command and hardly
     /// ever this, and all releases are moved as the largest is.
     Send { to: MachineId, command: Box<Command> },
-    /// Money to give back.
-    Refund(RefundOrder),
+    /// Money to give back. Boxed as well.
+    Refund(Box<RefundOrder>),
 }
 
 /// Views, answers and effects.
@@ -43,9 +43,20 @@ impl TurnReleases {
         self.0[release.rank()].push(release);
     }
 
-    /// All of them, views before answers before effects. Nothing is left; room for as many is.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Release> + '_ {
-        self.0.iter_mut().flat_map(|of_rank| of_rank.drain(..))
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    /// All of them, views before answers before effects.
+    pub(super) fn into_all(self) -> impl Iterator<Item = Release> {
+        self.0.into_iter().flatten()
+    }
+
+    /// None yet, with room for as many answers: there is one for each request of a turn.
+    fn with_room_for_as_much(&self) -> Self {
+        let room = |of_rank: &Vec<_>| Vec::with_capacity(of_rank.len());
+        Self([Vec::new(), room(&self.0[1]), Vec::new()])
     }
 }
 
@@ -60,20 +71,22 @@ impl Release {
     }
 }
 
-/// A release, and how many records of this shard must be durable first.
+/// What one turn decided, and how many records of this shard must be durable first.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) after: u64,
-    pub(super) release: Release,
+    pub(super) releases: TurnReleases,
 }
 
 impl Core {
     /// Puts what this turn decided behind what it recorded. All of one turn becomes durable as one
     /// batch, so all of it waits for the same record.
     pub(super) fn queue_releases(&mut self) {
-        let after = self.recorded;
-        let releases = self.turn_releases.drain();
-        self.waiting.extend(releases.map(|release| Waiting { after, release }));
+        if self.turn_releases.len() > 0 {
+            let next = self.turn_releases.with_room_for_as_much();
+            let releases = std::mem::replace(&mut self.turn_releases, next);
+            self.waiting.push_back(Waiting { after: self.recorded, releases });
+        }
     }
 
     pub(super) fn release_durable(&mut self) {
@@ -81,17 +94,21 @@ impl Core {
         let durable = if planted("reply-before-flush") { u64::MAX } else { self.durable };
         while self.waiting.front().is_some_and(|waiting| waiting.after <= durable) {
             let waiting = self.waiting.pop_front().expect("looked at it");
-            match waiting.release {
-                Release::View(update) => update.publish(),
-                Release::ApiKeys(keys) => self.around.directory.set_api_keys(keys),
-                Release::Room(update) => update.publish(),
-                // A client that went away is no longer interested; what it did stands.
-                Release::Answer { reply, with } => drop(reply.send(with)),
-                Release::Send { to, command } => self.send(to, Request::Execute(*command)),
-                // The receiver is gone only while the server stops; a start sends it again.
-                Release::Refund(due) => drop(self.around.refunds.send(due)),
-            }
+            waiting.releases.into_all().for_each(|release| self.let_go(release));
         }
         self.is_releasing = false;
+    }
+
+    fn let_go(&mut self, release: Release) {
+        match release {
+            Release::View(update) => update.publish(),
+            Release::ApiKeys(keys) => self.around.directory.set_api_keys(keys),
+            Release::Room(update) => update.publish(),
+            // A client that went away is no longer interested; what it did stands.
+            Release::Answer { reply, with } => drop(reply.send(with)),
+            Release::Send { to, command } => self.send(to, Request::Execute(*command)),
+            // The receiver is gone only while the server stops; a start sends it again.
+            Release::Refund(due) => drop(self.around.refunds.send(*due)),
+        }
     }
 }

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use usher_engine::hash::FixedHashMap;
 use usher_engine::limits::EXPIRY_SLICE_MAX;
 use usher_engine::planted::planted;
+use usher_engine::wheel::TimerId;
 use usher_engine::{Command, Event, HoldNo, MachineId, Timestamp};
 
 use super::Core;
@@ -24,6 +26,53 @@ pub(super) struct TimerKey {
     hold: HoldNo,
 }
 
+/// As many numbers as one page of [`Timers`] has.
+const NUMBERS_PER_PAGE: usize = 16;
+
+/// The timers of one machine, by hold. Numbers are given out in order, and holds that began
+/// together mostly end together, so timers lie side by side in small pages, and a new one comes
+/// where the processor looked last. A page goes with its last timer.
+#[derive(Debug, Default)]
+pub(super) struct Timers(FixedHashMap<u32, Box<Page>>);
+
+#[derive(Debug, Default)]
+struct Page {
+    timers: [Option<TimerId>; NUMBERS_PER_PAGE],
+    count: usize,
+}
+
+impl Timers {
+    /// Notes the timer of a hold. Returns the one before, if there was one.
+    fn insert(&mut self, no: HoldNo, timer: TimerId) -> Option<TimerId> {
+        let (page, place) = place_of(no);
+        let page = self.0.entry(page).or_default();
+        let old = page.timers[place].replace(timer);
+        page.count += usize::from(old.is_none());
+        old
+    }
+
+    /// Forgets the timer of a hold.
+    fn remove(&mut self, no: HoldNo) -> Option<TimerId> {
+        let (number, place) = place_of(no);
+        let page = self.0.get_mut(&number)?;
+        let old = page.timers[place].take()?;
+        page.count -= 1;
+        if page.count == 0 {
+            self.0.remove(&number);
+        }
+        Some(old)
+    }
+
+    fn into_values(self) -> impl Iterator<Item = TimerId> {
+        self.0.into_values().flat_map(|page| page.timers).flatten()
+    }
+}
+
+/// The page of a number, and its place there.
+fn place_of(no: HoldNo) -> (u32, usize) {
+    (no.0 / NUMBERS_PER_PAGE as u32, no.0 as usize % NUMBERS_PER_PAGE)
+}
+
 impl Core {
     /// Works off timers that are due: at most [`EXPIRY_SLICE_MAX`] a call, so that a mass expiry
     /// does not keep buyers waiting. Says whether more are due.
@@ -34,7 +83,7 @@ impl Core {
         let mut by_inventory: BTreeMap<MachineId, Vec<HoldNo>> = BTreeMap::new();
         for key in due {
             if let Some(handle) = self.handles.get_mut(&key.inventory) {
-                handle.timers.remove(&key.hold);
+                handle.timers.remove(key.hold);
                 by_inventory.entry(key.inventory).or_default().push(key.hold);
             }
         }
@@ -144,7 +193,7 @@ impl Core {
                 let timer = self.wheel.insert(at.0, TimerKey { inventory: id, hold });
                 handle.timers.insert(hold, timer)
             }
-            None => handle.timers.remove(&hold),
+            None => handle.timers.remove(hold),
         };
         if let Some(old) = old {
             self.wheel.cancel(old);
@@ -168,5 +217,45 @@ impl Core {
                 self.wheel.cancel(timer);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use usher_engine::wheel::Wheel;
+
+    use super::*;
+
+    #[test]
+    fn timers_by_hold_are_as_those_of_a_plain_map() {
+        let (mut timers, mut plain) = (Timers::default(), BTreeMap::new());
+        let mut wheel = Wheel::new(0);
+        let mut random = 1_u64;
+        for step in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Few numbers, so that pages come and go; the first and the last there are as well.
+            let no = match random >> 33 & 0x3f {
+                0 => HoldNo(u32::MAX),
+                n => HoldNo(n as u32 - 1),
+            };
+            let (old, expected) = if random >> 60 < 7 {
+                let timer = wheel.insert(step, ());
+                (timers.insert(no, timer), plain.insert(no, timer))
+            } else {
+                (timers.remove(no), plain.remove(&no))
+            };
+            assert_eq!(old, expected, "step {step}, {no:?}");
+            let pages: std::collections::BTreeSet<_> =
+                plain.keys().map(|&no| place_of(no).0).collect();
+            assert_eq!(timers.0.len(), pages.len(), "no page is empty");
+        }
+        let mut left: Vec<_> = timers.into_values().collect();
+        let mut expected: Vec<_> = plain.into_values().collect();
+        left.sort_unstable();
+        expected.sort_unstable();
+        assert!(!left.is_empty());
+        assert_eq!(left, expected);
     }
 }

@@ -72,6 +72,14 @@ impl FromRequest for RawBody {
 
 /// Reads JSON; what is wrong is told with a pointer to it.
 pub fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Result<T, ApiError> {
+    from_part("", json)
+}
+
+/// Reads a part of a document, whose pointer there is `at`; pointers are those of the document.
+pub fn from_part<'de, T>(at: &str, json: &'de [u8]) -> Result<T, ApiError>
+where
+    T: serde::Deserialize<'de>,
+{
     // Paths are only tracked when something is wrong: a plan of 100,000 seats is read twice as
     // fast without.
     if let Ok(value) = serde_json::from_slice(json) {
@@ -86,11 +94,13 @@ pub fn from_json<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Result<T, 
     };
     let cause = error.inner();
     if cause.is_syntax() || cause.is_eof() {
-        return Err(ApiError::new(Code::NotJson).detail(cause.to_string()));
+        let error = ApiError::new(Code::NotJson).detail(cause.to_string());
+        // Lines and columns are counted from where the part begins.
+        return Err(if at.is_empty() { error } else { error.pointer(at) });
     }
     let words = cause.to_string();
     let pointer = pointer(error.path(), &words);
-    Err(ApiError::field(pointer, words))
+    Err(ApiError::field(format!("{at}{pointer}"), words))
 }
 
 /// Collects the body within the route's limit.

@@ -7,10 +7,9 @@
 
 use crate::app::App;
 use crate::config::{LogConfig, LogFormat};
-use crate::http::route;
 use crate::operators::gauges;
 use crate::server::lifecycle::Stage;
-use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal as _;
@@ -66,15 +65,14 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Counts a request that was answered, and logs it.
-pub fn observe_request<B>(span: &Span, response: &ServiceResponse<B>, took: Duration) {
-    let status = response.status().as_u16();
+/// Logs that a request was answered.
+pub fn log_answer(span: &Span, status: StatusCode, took: Duration) {
+    let status = status.as_u16();
     let _inside = span.enter();
     match status {
         500.. => tracing::warn!(status, seconds = took.as_secs_f64(), "answered"),
         _ => tracing::debug!(status, seconds = took.as_secs_f64(), "answered"),
     }
-    route::count(response.request(), status, took);
 }
 
 /// Sets the gauges that are read from the runtime when somebody asks.

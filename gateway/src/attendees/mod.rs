@@ -189,7 +189,8 @@ mod tests {
     fn the_digest_of_a_request_that_names_people_is_keyed() {
         let request =
             actix_web::test::TestRequest::default().insert_header(("Idempotency-Key", "a"));
-        let key = crate::buyers::idempotency::required(&request.to_http_request()).expect("a key");
+        let key = crate::buyers::idempotency::required(request.to_http_request().headers())
+            .expect("a key");
         let who = [Attendee { name: "Ada".into(), document: "A123456789".into() }];
         let used = |key_of: &[u8], who: &[Attendee]| {
             attendees(key_of).used(&key, Operation::Order, &who, who)

@@ -11,11 +11,14 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::refusals::explain;
 use crate::identity::{Caller, Who};
 use crate::ids::{self, HoldRoute};
-use crate::{limits, room};
-use actix_web::http::header::LOCATION;
+use crate::limits::{self, Limited};
+use crate::room;
+use actix_web::http::header::{HeaderMap, LOCATION};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::sync::Arc;
 use usher_engine::command::{HoldRequest as Request, Wish};
 use usher_engine::plan::{SeatIx, SeatPlan, SectionIx};
 use usher_engine::{BuyerId, Command, MachineId, Refusal};
@@ -50,37 +53,134 @@ pub(super) async fn place(
     request: HttpRequest,
     body: Body<HoldRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = lookup::show(&app, &show_id)?;
     let Body(asked) = &body;
-    let user = caller.user(&asked.user_id, "/userId")?;
-    let buyer = ids::buyer_id(&user);
-    let hold_ms = match asked.hold_seconds {
-        Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
-        seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
-    };
-    limits::take(app.limits.as_ref(), &request, Some(buyer), Some(view.key))?;
+    let asking = Asking::of(&app, &show_id, &caller, asked)?;
+    limits::take(app.limits.as_ref(), &request, Some(asking.buyer), Some(asking.view.key))?;
     // Whoever sells for many users has one address and one device for all of them.
     let looks_for_bots = app.config.risk_holds && !matches!(caller.who(), Who::Key { .. });
     if looks_for_bots {
-        let (purpose, user) = (ChallengePurpose::Hold, Some(buyer));
+        let (purpose, user) = (ChallengePurpose::Hold, Some(asking.buyer));
         let visit = Visit { purpose, user, account_age: caller.account_age() };
         // In a box, since each request that waits for its owner has room for all that this needs.
         Box::pin(challenge::require(&app, &request, &visit)).await?;
     }
-    let (owner, wish) = route(&app, &view, buyer, asked)?;
-    let sections = || sections_of(&view, &wish);
-    limits::take_sections(app.limits.as_ref(), &request, view.key, sections)?;
-    let key = idempotency::optional(&request)?;
-    let key = key.map(|key| key.used_for(Operation::Hold, &(show_id.as_str(), asked)));
-    let pass = room::pass_of_request(&app, &request, &show_id, &user, owner)?;
-    let account_made_at = caller.account_made_at();
-    let hold = Request { buyer, wish, hold_ms, key, pass, account_made_at };
-    let answer = app.router.execute(owner, Command::Hold(hold)).await;
+    let (owner, wish) = asking.wish(&app)?;
+    let sections = || sections_of(&asking.view, &wish);
+    limits::take_sections(app.limits.as_ref(), &request, asking.view.key, sections)?;
+    let command = asking.command(&app, request.headers(), owner, wish)?;
+    let (view, buyer) = (asking.view, asking.buyer);
+    let answer = app.router.execute(owner, command).await;
     let answer = answer.map_err(|error| explain(error, view.plan.as_deref()))?;
     if looks_for_bots && !answer.replayed {
         app.risk.held(buyer);
     }
-    let hold = describe(&app, &view, &answer)?;
+    placed(&app, &view, &answer)
+}
+
+/// The same in front of actix-web (`server::rush`), where nobody looks for bots. The owner is asked
+/// before this returns, and who waits for the answer keeps nothing of the request.
+///
+/// # Errors
+/// Those of the call; what the owner refuses is an error of the future.
+pub fn ask_at_once(
+    app: &Data<App>,
+    show_id: &str,
+    caller: &Caller,
+    headers: &HeaderMap,
+    asked: &HoldRequest,
+    mut limited: Option<Limited<'_>>,
+) -> Result<impl Future<Output = Result<HttpResponse, ApiError>> + use<>, ApiError> {
+    let asking = Asking::of(app, show_id, caller, asked)?;
+    if let Some(limited) = &mut limited {
+        limited.take(Some(asking.buyer), Some(asking.view.key))?;
+    }
+    let (owner, wish) = asking.wish(app)?;
+    if let Some(limited) = &mut limited {
+        limited.take_sections(asking.view.key, || sections_of(&asking.view, &wish))?;
+    }
+    let command = asking.command(app, headers, owner, wish)?;
+    let (app, view) = (app.clone(), asking.view);
+    let answer = app.router.execute(owner, command);
+    Ok(async move {
+        let answer = answer.await.map_err(|error| explain(error, view.plan.as_deref()))?;
+        placed(&app, &view, &answer)
+    })
+}
+
+/// Who asks for what, as far as the request says.
+struct Asking<'a> {
+    show_id: &'a str,
+    caller: &'a Caller,
+    asked: &'a HoldRequest,
+    view: Arc<ShowView>,
+    user: Cow<'a, str>,
+    buyer: BuyerId,
+    hold_ms: Option<u64>,
+}
+
+impl<'a> Asking<'a> {
+    fn of(
+        app: &App,
+        show_id: &'a str,
+        caller: &'a Caller,
+        asked: &'a HoldRequest,
+    ) -> Result<Self, ApiError> {
+        let view = lookup::show(app, show_id)?;
+        let user = caller.user(&asked.user_id, "/userId")?;
+        let buyer = ids::buyer_id(&user);
+        let hold_ms = match asked.hold_seconds {
+            Some(0) => return Err(ApiError::field("/holdSeconds", "it must be at least 1")),
+            seconds => seconds.map(|seconds| u64::from(seconds) * 1_000),
+        };
+        Ok(Self { show_id, caller, asked, view, user, buyer, hold_ms })
+    }
+
+    /// Who owns what is asked for, and what that is in the engine's words.
+    fn wish(&self, app: &App) -> Result<(MachineId, Wish), ApiError> {
+        let (view, asked) = (&*self.view, self.asked);
+        let units_max = app.config.sale.seats_per_hold_max;
+        match (&asked.seat_ids, &asked.best_available, &asked.stock) {
+            (Some(seat_ids), None, None) => {
+                check_units(seat_ids.len(), units_max, "/seatIds")?;
+                let seats = find_seats(plan_of(view)?, seat_ids, "/seatIds")?;
+                Ok((MachineId::house(view.key), Wish::Seats(seats.into())))
+            }
+            (None, Some(best), None) => {
+                check_units(best.quantity as usize, units_max, "/bestAvailable/quantity")?;
+                Ok((MachineId::house(view.key), find_best(plan_of(view)?, best)?))
+            }
+            (None, None, Some(stock)) => {
+                check_units(stock.quantity as usize, units_max, "/stock/quantity")?;
+                let owner = find_stock(view, self.buyer, stock, "/stock")?;
+                Ok((owner, Wish::Stock { quantity: stock.quantity }))
+            }
+            _ => {
+                let words = "give exactly one of `seatIds`, `bestAvailable` and `stock`";
+                Err(ApiError::field("", words))
+            }
+        }
+    }
+
+    /// What the owner is asked to do.
+    fn command(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        owner: MachineId,
+        wish: Wish,
+    ) -> Result<Command, ApiError> {
+        let key = idempotency::optional(headers)?;
+        let key = key.map(|key| key.used_for(Operation::Hold, &(self.show_id, self.asked)));
+        let pass = room::pass_of_request(app, headers, self.show_id, &self.user, owner)?;
+        let (buyer, hold_ms) = (self.buyer, self.hold_ms);
+        let account_made_at = self.caller.account_made_at();
+        Ok(Command::Hold(Request { buyer, wish, hold_ms, key, pass, account_made_at }))
+    }
+}
+
+/// What is told of a hold that was placed.
+fn placed(app: &App, view: &ShowView, answer: &Answer) -> Result<HttpResponse, ApiError> {
+    let hold = describe(app, view, answer)?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, ["/api/v1/holds/", &hold.hold_id].concat()));
     if answer.replayed {
@@ -180,36 +280,6 @@ pub(super) fn parse(app: &App, hold_id: &str, pointer: &str) -> Result<HoldRoute
         let error = ApiError::new(Code::UnknownHold).detail(foreign.to_string());
         if pointer.is_empty() { error } else { error.pointer(pointer) }
     })
-}
-
-/// Who owns what is asked for, and what that is in the engine's words.
-fn route(
-    app: &App,
-    view: &ShowView,
-    buyer: BuyerId,
-    asked: &HoldRequest,
-) -> Result<(MachineId, Wish), ApiError> {
-    let units_max = app.config.sale.seats_per_hold_max;
-    match (&asked.seat_ids, &asked.best_available, &asked.stock) {
-        (Some(seat_ids), None, None) => {
-            check_units(seat_ids.len(), units_max, "/seatIds")?;
-            let seats = find_seats(plan_of(view)?, seat_ids, "/seatIds")?;
-            Ok((MachineId::house(view.key), Wish::Seats(seats.into())))
-        }
-        (None, Some(best), None) => {
-            check_units(best.quantity as usize, units_max, "/bestAvailable/quantity")?;
-            Ok((MachineId::house(view.key), find_best(plan_of(view)?, best)?))
-        }
-        (None, None, Some(stock)) => {
-            check_units(stock.quantity as usize, units_max, "/stock/quantity")?;
-            let owner = find_stock(view, buyer, stock, "/stock")?;
-            Ok((owner, Wish::Stock { quantity: stock.quantity }))
-        }
-        _ => {
-            let words = "give exactly one of `seatIds`, `bestAvailable` and `stock`";
-            Err(ApiError::field("", words))
-        }
-    }
 }
 
 /// The sections that a wish names, by seats or as such, each once.

@@ -7,8 +7,7 @@
 //! with the same number gets an earlier answer of their own instead of a new one.
 
 use crate::http::problem::{ApiError, Code};
-use actix_web::HttpRequest;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use serde::Serialize;
 use usher_engine::command::KeyUse;
 use xxhash_rust::xxh3::xxh3_64;
@@ -47,9 +46,9 @@ pub struct Key(String);
 ///
 /// # Errors
 /// [`Code::InvalidParameter`] where it is not a key, or the header and its alias disagree.
-pub fn optional(request: &HttpRequest) -> Result<Option<Key>, ApiError> {
+pub fn optional(headers: &HeaderMap) -> Result<Option<Key>, ApiError> {
     let read = |name: &'static str, header: &HeaderName| {
-        let mut values = request.headers().get_all(header);
+        let mut values = headers.get_all(header);
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
             (Some(value), None) => {
@@ -71,8 +70,8 @@ pub fn optional(request: &HttpRequest) -> Result<Option<Key>, ApiError> {
 ///
 /// # Errors
 /// As [`optional`], and [`Code::IdempotencyKeyMissing`].
-pub fn required(request: &HttpRequest) -> Result<Key, ApiError> {
-    optional(request)?.ok_or_else(|| ApiError::new(Code::IdempotencyKeyMissing))
+pub fn required(headers: &HeaderMap) -> Result<Key, ApiError> {
+    optional(headers)?.ok_or_else(|| ApiError::new(Code::IdempotencyKeyMissing))
 }
 
 impl Key {
@@ -142,7 +141,7 @@ mod tests {
         for (name, value) in headers {
             request = request.append_header((*name, *value));
         }
-        let read = optional(&request.to_http_request()).map_err(|error| error.code());
+        let read = optional(request.to_http_request().headers()).map_err(|error| error.code());
         assert_eq!(read, expected.map(|text| text.map(key)), "{headers:?}");
     }
 
@@ -168,7 +167,7 @@ mod tests {
         check(&[(HEADER, "a"), (ALIAS, "b")], refused);
         check(&[(HEADER, "a"), (HEADER, "a")], refused);
         let bare = TestRequest::default().to_http_request();
-        let missing = required(&bare).map_err(|error| error.code());
+        let missing = required(bare.headers()).map_err(|error| error.code());
         assert_eq!(missing, Err(Code::IdempotencyKeyMissing));
     }
 

@@ -42,7 +42,7 @@ pub(super) async fn place(
     request: HttpRequest,
     body: Body<OrderRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let key = idempotency::required(&request)?;
+    let key = idempotency::required(request.headers())?;
     let Body(asked) = body;
     let buyer = ids::buyer_id(&caller.user(&asked.user_id, "/userId")?);
     limits::take(app.limits.as_ref(), &request, Some(buyer), None)?;

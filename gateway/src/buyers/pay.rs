@@ -40,7 +40,7 @@ pub(super) async fn start(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     limits::take(app.limits.as_ref(), &request, None, None)?;
-    let key = idempotency::required(&request)?;
+    let key = idempotency::required(request.headers())?;
     let route = orders::parse(&app, &order_id)?;
     holds::check_owner(&app, &caller, route, orders::about_order).await?;
     let HoldRoute { inventory, number } = route;

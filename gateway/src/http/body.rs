@@ -12,7 +12,7 @@ use actix_web::http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ContentEncoding, HeaderMap,
 };
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -111,10 +111,23 @@ fn read(
     let bytes_max = request.app_data::<BytesMax>().map_or(BYTES_MAX_DEFAULT, |max| max.0);
     let app = request.app_data::<Data<App>>();
     let patience = app.map_or(FIRST_SECONDS_DEFAULT, |app| app.config.http.client_timeout);
-    let checked = check_type(request).and_then(|()| check_length(request.headers(), bytes_max));
-    let packing = checked.and_then(|()| packing(request.headers()));
-    let bytes_told = length(request.headers()).unwrap_or(0);
-    let payload = payload.take();
+    collected(request.headers(), payload.take(), bytes_max, patience)
+}
+
+/// The body that comes with these headers, as long as it is JSON by its type and not too large.
+///
+/// # Errors
+/// Of the future: [`Code::UnsupportedMediaType`], [`Code::TooLarge`], [`Code::TooSlow`], and
+/// [`Code::BadRequest`] where it breaks off.
+pub fn collected(
+    headers: &HeaderMap,
+    payload: Payload,
+    bytes_max: usize,
+    patience: Duration,
+) -> impl Future<Output = Result<Bytes, ApiError>> + use<> {
+    let checked = check_type(headers).and_then(|()| check_length(headers, bytes_max));
+    let packing = checked.and_then(|()| packing(headers));
+    let bytes_told = length(headers).unwrap_or(0);
     async move {
         match packing? {
             None => collect(payload, bytes_told, bytes_max, patience).await,
@@ -196,14 +209,15 @@ fn pieces(chunk: Result<Bytes, PayloadError>) -> Vec<Result<Bytes, PayloadError>
     starts.map(|at| Ok(piece(at))).collect()
 }
 
-fn check_type(request: &HttpRequest) -> Result<(), ApiError> {
-    let kind = request.content_type();
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let told = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = told.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json")
         || (kind.starts_with("application/") && kind.ends_with("+json"))
     {
         return Ok(());
     }
-    let said = match request.headers().contains_key(CONTENT_TYPE) {
+    let said = match headers.contains_key(CONTENT_TYPE) {
         true => format!("`{kind}` is not JSON"),
         false => "there is no Content-Type".to_owned(),
     };

@@ -31,9 +31,9 @@ pub fn packed<B: MessageBody + 'static>(response: ServiceResponse<B>) -> Service
 }
 
 fn chosen(response: &ServiceResponse<BoxBody>) -> Option<ContentEncoding> {
+    // The answer is looked at first: a request that waited for its owner is in no cache any more.
     let request = response.request();
-    let asks = request.headers().contains_key(ACCEPT_ENCODING);
-    if !asks || !is_worth_it(response) {
+    if !is_worth_it(response) || !request.headers().contains_key(ACCEPT_ENCODING) {
         return None;
     }
     // Who takes nothing that we can write gets it as it is (RFC 9110, 12.5.3).

@@ -3,11 +3,12 @@
 //! The id travels beside the request as a task-local, since a problem may be made at a place that
 //! never saw the request (a body's fault, a panic's answer).
 
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::dev::RequestHead;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::mem;
 use std::pin::{Pin, pin};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{Instrument as _, Span};
 
 /// The header.
@@ -33,14 +34,14 @@ pub struct Named {
 
 impl Named {
     /// Takes the id that the caller gave it, or makes one.
-    pub fn begin(request: &ServiceRequest) -> Self {
+    pub fn begin(request: &RequestHead) -> Self {
         let given = request.headers().get(X_REQUEST_ID).filter(|id| is_sane(id.as_bytes()));
         let id = given.cloned().unwrap_or_else(new_id);
         let span = tracing::debug_span!(
             "request",
             id = text(&id),
-            method = %request.method(),
-            path = request.path(),
+            method = %request.method,
+            path = request.uri.path(),
         );
         Self { id, span, begun: Instant::now() }
     }
@@ -55,10 +56,12 @@ impl Named {
         output
     }
 
-    /// Names its answer, counts and logs it.
-    pub fn end<B>(self, response: &mut ServiceResponse<B>) {
-        response.headers_mut().insert(X_REQUEST_ID, self.id);
-        crate::telemetry::observe_request(&self.span, response, self.begun.elapsed());
+    /// Names its answer and logs it. Says how long it took.
+    pub fn end(self, status: StatusCode, headers: &mut HeaderMap) -> Duration {
+        headers.insert(X_REQUEST_ID, self.id);
+        let took = self.begun.elapsed();
+        crate::telemetry::log_answer(&self.span, status, took);
+        took
     }
 }
 

@@ -5,7 +5,7 @@
 //! that were used before, so that counting is an addition and no search. Each HTTP thread has
 //! resources, and so counters, of its own.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, Resource};
 use metrics::{Counter, Histogram, SharedString};
 use std::cell::RefCell;
@@ -52,13 +52,14 @@ impl Route {
         &self.name
     }
 
-    fn new(name: &str) -> Self {
+    /// What counts requests under this name.
+    pub fn new(name: &str) -> Self {
         Self { name: name.into(), counted: RefCell::default() }
     }
 
     /// Counts a request that was answered.
-    fn count(&self, method: &Method, status: u16, took: Duration) {
-        let method = method_label(method);
+    pub fn count(&self, method: &Method, status: StatusCode, took: Duration) {
+        let (method, status) = (method_label(method), status.as_u16());
         let mut counted = self.counted.borrow_mut();
         let known = counted.iter().position(|one| one.method == method && one.status == status);
         let place = known.unwrap_or_else(|| {
@@ -85,7 +86,7 @@ impl Route {
 }
 
 /// Counts a request that was answered.
-pub fn count(request: &HttpRequest, status: u16, took: Duration) {
+pub fn count(request: &HttpRequest, status: StatusCode, took: Duration) {
     if let Some(route) = request.app_data::<Route>() {
         route.count(request.method(), status, took);
     }

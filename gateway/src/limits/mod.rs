@@ -31,7 +31,7 @@ use crate::http::route::Route;
 
 pub use clients::{Clients, prefix_of};
 use layer::{Layer, Word};
-pub use stage::limit;
+pub use stage::{begin, describe, limit};
 
 /// Calls that are written, and shows that are sold by one gateway at a time, are far fewer.
 const CALLS_MAX: usize = 64;
@@ -70,7 +70,17 @@ pub struct Limits {
 /// What all layers said of one request so far. Travels in the request's extensions; a request
 /// without it is not limited.
 #[derive(Debug, Default)]
-struct Words(SmallVec<[Word; 5]>);
+pub struct Words(SmallVec<[Word; 5]>);
+
+/// A request that is limited, as its handler knows it.
+pub struct Limited<'a> {
+    /// The limits.
+    pub limits: &'a Limits,
+    /// The name of its route.
+    pub call: &'a Arc<str>,
+    /// What was said of it so far.
+    pub words: &'a mut Words,
+}
 
 impl Limits {
     /// `None` where nothing is limited.
@@ -88,49 +98,79 @@ impl Limits {
     }
 }
 
-/// Counts a write for whom and what it is about, as far as its handler knows.
+/// As [`Limited::take`], where the request is limited.
 ///
 /// # Errors
-/// [`Code::RateLimited`], naming the layer.
+/// As [`Limited::take`].
 pub fn take(
     limits: Option<&Limits>,
     request: &HttpRequest,
     user: Option<BuyerId>,
     show: Option<ShowKey>,
 ) -> Result<(), ApiError> {
-    let Some(limits) = limits else { return Ok(()) };
-    let mut extensions = request.extensions_mut();
-    let Some(words) = extensions.get_mut::<Words>() else { return Ok(()) };
-    if let (Some(layer), Some(route)) = (&limits.call, request.app_data::<Route>()) {
-        words.add(layer.take(route.name()))?;
-    }
-    if let (Some(layer), Some(show)) = (&limits.show, show) {
-        words.add(layer.take(&show))?;
-    }
-    if let (Some(layer), Some(user)) = (&limits.user, user) {
-        words.add(layer.take(&user))?;
-    }
-    Ok(())
+    where_limited(limits, request, |mut limited| limited.take(user, show))
 }
 
-/// Counts a hold of seats for each section that it wants them of, which is only looked up where
-/// there is such a limit. The answer tells of the one that has least left.
+/// As [`Limited::take_sections`], where the request is limited.
 ///
 /// # Errors
-/// [`Code::RateLimited`], where one of them is over its limit.
+/// As [`Limited::take_sections`].
 pub fn take_sections(
     limits: Option<&Limits>,
     request: &HttpRequest,
     show: ShowKey,
     sections: impl FnOnce() -> SmallVec<[SectionIx; 2]>,
 ) -> Result<(), ApiError> {
-    let Some(layer) = limits.and_then(|limits| limits.section.as_ref()) else { return Ok(()) };
+    where_limited(limits, request, |mut limited| limited.take_sections(show, sections))
+}
+
+fn where_limited(
+    limits: Option<&Limits>,
+    request: &HttpRequest,
+    take: impl FnOnce(Limited<'_>) -> Result<(), ApiError>,
+) -> Result<(), ApiError> {
+    let Some(limits) = limits else { return Ok(()) };
     let mut extensions = request.extensions_mut();
-    let Some(words) = extensions.get_mut::<Words>() else { return Ok(()) };
-    let of_all = sections().into_iter().map(|section| layer.take(&(show, section)));
-    match of_all.min_by_key(|word| (!word.is_refused, word.left)) {
-        Some(word) => words.add(word),
-        None => Ok(()),
+    let words = extensions.get_mut::<Words>();
+    let (Some(words), Some(route)) = (words, request.app_data::<Route>()) else { return Ok(()) };
+    take(Limited { limits, call: route.name(), words })
+}
+
+impl Limited<'_> {
+    /// Counts a write for whom and what it is about, as far as its handler knows.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], naming the layer.
+    pub fn take(&mut self, user: Option<BuyerId>, show: Option<ShowKey>) -> Result<(), ApiError> {
+        let Self { limits, call, words } = self;
+        if let Some(layer) = &limits.call {
+            words.add(layer.take(call))?;
+        }
+        if let (Some(layer), Some(show)) = (&limits.show, show) {
+            words.add(layer.take(&show))?;
+        }
+        if let (Some(layer), Some(user)) = (&limits.user, user) {
+            words.add(layer.take(&user))?;
+        }
+        Ok(())
+    }
+
+    /// Counts a hold of seats for each section that it wants them of, which is only looked up where
+    /// there is such a limit. The answer tells of the one that has least left.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], where one of them is over its limit.
+    pub fn take_sections(
+        &mut self,
+        show: ShowKey,
+        sections: impl FnOnce() -> SmallVec<[SectionIx; 2]>,
+    ) -> Result<(), ApiError> {
+        let Some(layer) = &self.limits.section else { return Ok(()) };
+        let of_all = sections().into_iter().map(|section| layer.take(&(show, section)));
+        match of_all.min_by_key(|word| (!word.is_refused, word.left)) {
+            Some(word) => self.words.add(word),
+            None => Ok(()),
+        }
     }
 }
 

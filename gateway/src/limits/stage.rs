@@ -3,13 +3,14 @@
 
 use std::fmt::Write as _;
 
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{RequestHead, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, ResponseError as _};
 
 use super::{Limits, Word, Words};
 use crate::http::fallback::Answered;
+use crate::http::problem::ApiError;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -23,37 +24,44 @@ pub async fn limit(
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
 ) -> Answered {
-    let peer = request.peer_addr().filter(|_| counts(&request));
-    let client = peer.and_then(|peer| limits.clients.counted(peer.ip(), request.headers()));
-    let Some(client) = client else { return answer(request).await };
-    let mut words = Words::default();
-    let taken = match &limits.address {
-        Some(layer) => words.add(layer.take(&client)),
-        None => Ok(()),
-    };
-    if let Err(error) = taken {
+    let (words, begun) = begin(limits, request.head());
+    let Some(words) = words else { return answer(request).await };
+    if let Err(error) = begun {
         let mut response = error.error_response();
-        describe(&words.0, response.headers_mut());
+        describe(&words, response.headers_mut());
         return Ok(request.into_response(response));
     }
     request.extensions_mut().insert(words);
     let mut response = answer(request).await?;
     let words = response.request().extensions_mut().remove::<Words>();
-    describe(&words.unwrap_or_default().0, response.headers_mut());
+    describe(&words.unwrap_or_default(), response.headers_mut());
     Ok(response)
 }
 
+/// Counts a request for its address. There are words of those only that are limited.
+pub fn begin(limits: &Limits, request: &RequestHead) -> (Option<Words>, Result<(), ApiError>) {
+    let peer = request.peer_addr.filter(|_| counts(request));
+    let client = peer.and_then(|peer| limits.clients.counted(peer.ip(), request.headers()));
+    let Some(client) = client else { return (None, Ok(())) };
+    let mut words = Words::default();
+    let taken = match &limits.address {
+        Some(layer) => words.add(layer.take(&client)),
+        None => Ok(()),
+    };
+    (Some(words), taken)
+}
+
 /// Whether it is a write of a buyer: organisers have keys, and are not limited.
-fn counts(request: &ServiceRequest) -> bool {
-    let path = request.path();
-    matches!(*request.method(), Method::POST | Method::DELETE)
+fn counts(request: &RequestHead) -> bool {
+    let path = request.uri.path();
+    matches!(request.method, Method::POST | Method::DELETE)
         && path.starts_with("/api/v1/")
         && !path.ends_with("/payments/callback")
         && !path.ends_with("/checkins")
 }
 
-/// Both headers are lists, with one member a layer.
-fn describe(words: &[Word], headers: &mut HeaderMap) {
+/// Says in an answer what is left. Both headers are lists, with one member a layer.
+pub fn describe(Words(words): &Words, headers: &mut HeaderMap) {
     if words.is_empty() {
         return;
     }

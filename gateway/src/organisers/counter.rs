@@ -37,7 +37,7 @@ pub(super) async fn sell(
     request: HttpRequest,
     body: Body<CounterSaleRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let key = idempotency::required(&request)?;
+    let key = idempotency::required(request.headers())?;
     let view = lookup::show(&app, &show_id)?;
     let Body(asked) = body;
     if let Some(contact) = &asked.contact {

@@ -6,8 +6,7 @@
 use super::entry_id;
 use crate::app::App;
 use crate::http::problem::{ApiError, Code};
-use actix_web::HttpRequest;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use usher_engine::MachineId;
 use usher_engine::command::PassUse;
 use usher_engine::room::PassGoods;
@@ -21,12 +20,12 @@ const HEADER_NAME: HeaderName = HeaderName::from_static("x-queue-pass");
 /// [`Code::PassInvalid`] where it is not ours, or not for this user, show and goods.
 pub fn of_request(
     app: &App,
-    request: &HttpRequest,
+    headers: &HeaderMap,
     show_id: &str,
     user_id: &str,
     owner: MachineId,
 ) -> Result<Option<PassUse>, ApiError> {
-    let Some(given) = request.headers().get(HEADER_NAME) else { return Ok(None) };
+    let Some(given) = headers.get(HEADER_NAME) else { return Ok(None) };
     let invalid = |words: &str| Err(ApiError::new(Code::PassInvalid).detail(words));
     let Some(pass) = given.to_str().ok().and_then(|text| app.rooms.keys.read_pass(text.trim()))
     else {

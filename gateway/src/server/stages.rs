@@ -1,6 +1,7 @@
 //! What every request goes through before and after its handler.
 //!
 //! ```text
+//!   rush        answers holds by itself, as `public` would, where nothing special is about them
 //!   preflight   names what CORS answers by itself; only where CORS is on
 //!   public      name ► in flight ► problems ► limits ► handler ► refusals counted ► packed ► named
 //!   operators   name ► problems ► handler ► packed ► named
@@ -17,14 +18,15 @@ use crate::http::fallback::{Answered, as_problem};
 use crate::http::packing::packed;
 use crate::http::problem::{ApiError, Code};
 use crate::http::request_id::{Named, X_REQUEST_ID};
+use crate::http::route;
 use crate::identity::scopes::Scope;
 use crate::{limits, logbook};
-use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONNECTION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpResponse, ResponseError as _};
 use std::pin::pin;
 
 /// Around everything on the listener for buyers and organisers.
@@ -50,10 +52,10 @@ pub(super) async fn preflight<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let name = Named::begin(&request);
+    let name = Named::begin(request.head());
     let mut response = next.call(request).await?;
     if !response.headers().contains_key(X_REQUEST_ID) {
-        name.end(&mut response);
+        end(name, &mut response);
     }
     Ok(response)
 }
@@ -63,11 +65,18 @@ async fn named(
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
 ) -> Answered {
-    let mut name = Named::begin(&request);
+    let mut name = Named::begin(request.head());
     let answer = pin!(answer(request));
     let mut response = packed(name.within(answer).await?);
-    name.end(&mut response);
+    end(name, &mut response);
     Ok(response)
+}
+
+/// Names an answer, logs and counts it.
+fn end<B>(name: Named, response: &mut ServiceResponse<B>) {
+    let status = response.status();
+    let took = name.end(status, response.headers_mut());
+    route::count(response.request(), status, took);
 }
 
 /// Counts a request as in flight, or refuses it where the process is stopping. Counts problems by
@@ -77,16 +86,24 @@ async fn count(
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Answered,
 ) -> Answered {
-    let Some(_in_flight) = life.begin() else {
-        let mut response = ApiError::new(Code::Draining).error_response();
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return Ok(request.into_response(response));
-    };
+    let Some(_in_flight) = life.begin() else { return Ok(request.into_response(draining())) };
     let response = as_problem(request, answer).await?;
     if let Some(error) = response.response().error().and_then(|e| e.as_error::<ApiError>()) {
-        metrics::counter!("usher_refusals_total", "code" => error.code().word()).increment(1);
+        count_refusal(error);
     }
     Ok(response)
+}
+
+/// What a request is told that comes when the process is stopping.
+pub(super) fn draining() -> HttpResponse {
+    let mut response = ApiError::new(Code::Draining).error_response();
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Counts a problem that was told.
+pub(super) fn count_refusal(error: &ApiError) {
+    metrics::counter!("usher_refusals_total", "code" => error.code().word()).increment(1);
 }
 
 /// Lets organisers pass, and notes what they change.

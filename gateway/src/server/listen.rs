@@ -1,5 +1,6 @@
 //! Binding both addresses and starting the threads that speak HTTP.
 
+use super::rush::Front;
 use super::{descriptors, mount, tls};
 use crate::app::App;
 use crate::config::HttpConfig;
@@ -61,7 +62,7 @@ const WRITE_AHEAD_BYTES: usize = 4_096;
 pub(super) fn start(app: &Data<App>, sockets: Sockets) -> anyhow::Result<Listeners> {
     let http = &app.config.http;
     let shared = app.clone();
-    let public = HttpServer::new(move || mount::public(&shared))
+    let public = HttpServer::new(move || Front::new(&shared, mount::public(&shared)))
         .workers(http.workers.get())
         .max_connections(descriptors::connections_max(http))
         .keep_alive(http.keep_alive)

@@ -18,6 +18,7 @@ mod listen;
 mod memory;
 pub mod mount;
 mod open;
+mod rush;
 mod stages;
 pub mod tls;
 

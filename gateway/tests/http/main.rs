@@ -21,6 +21,7 @@ mod queue;
 mod queue_stream;
 mod real_names;
 mod rubbish;
+mod rush;
 mod scopes;
 mod seat_maps;
 mod shop;

@@ -31,6 +31,9 @@ use crate::writer::{Submission, WriterHandle};
 /// writer may have nothing to do, and who was answered meanwhile ends up in the same flush again.
 pub const REQUESTS_PER_TURN_MAX: usize = 64;
 
+/// Turns that may follow one another before it is the turn of timers: a few milliseconds.
+const TURNS_PER_WAKE_MAX: usize = 16;
+
 /// How many times what fits into the lane of buyers may wait for the disk: what is being flushed,
 /// and what goes with the next flush. Were it once, both would share that room, and a slow disk
 /// would take half of what it could with each flush.
@@ -83,16 +86,28 @@ impl Handler<Wake> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
-        self.guarded(Self::turn);
-        if self.has_more() {
-            ctx.notify(Wake);
+        for _ in 0..TURNS_PER_WAKE_MAX {
+            self.guarded(Self::turn);
+            if !self.has_more() && !self.must_look_again() {
+                return;
+            }
         }
+        // Whoever comes meanwhile finds the shard awake, which it is.
+        ctx.notify(Wake);
     }
 }
 
 impl ShardActor {
+    /// Falls asleep, and says whether something came before others could know of that: they did not
+    /// wake the shard. Not earlier, or who comes during a turn would wake it for what that turn
+    /// finds anyway.
+    fn must_look_again(&self) -> bool {
+        let lanes = &self.lanes[self.index];
+        lanes.falls_asleep();
+        self.has_more() || lanes.durable() > self.core.known_durable()
+    }
+
     fn turn(&mut self) {
-        self.lanes[self.index].falls_asleep();
         if !self.begin_turn() {
             return;
         }

@@ -318,6 +318,12 @@ impl Core {
         self.recorded == self.durable
     }
 
+    /// How many records of this shard are durable, as far as it took notice.
+    #[must_use]
+    pub fn known_durable(&self) -> u64 {
+        self.durable
+    }
+
     /// How much waits to become durable: answers, and what leaves with them.
     #[must_use]
     pub fn waiting_count(&self) -> usize {

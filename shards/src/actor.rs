@@ -29,7 +29,7 @@ use crate::writer::{Submission, WriterHandle};
 /// Requests that one turn works off before it lets its batch go. The journal writer takes all
 /// batches that wait as one, so a turn need not be large for a flush to be; but while it lasts the
 /// writer may have nothing to do, and who was answered meanwhile ends up in the same flush again.
-pub const REQUESTS_PER_TURN_MAX: usize = 64;
+pub const REQUESTS_PER_TURN_MAX: usize = 32;
 
 /// Turns that may follow one another before it is the turn of timers: a few milliseconds.
 const TURNS_PER_WAKE_MAX: usize = 16;

@@ -38,6 +38,10 @@ const SPARE_MAX: u64 = 8;
 /// about three times their size, so at most one segment is used meanwhile.
 const LOOK_EVERY_BYTES: usize = 128 * 1024;
 
+/// So many zeros are made durable at a time. A flush that meets that waits for them as well, since it
+/// is the same file; and each time takes the file system a transaction.
+const DURABLE_AT_ONCE_BYTES: usize = SEGMENT_BYTES as usize / 2;
+
 /// Zeros are appended in pieces of this.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
@@ -114,12 +118,21 @@ impl Keeper {
             }
             let mut missing = ((segments + 1) * SEGMENT_BYTES - end) as usize;
             while missing > 0 {
-                let piece = &ZEROS[..missing.min(ZEROS.len())];
-                self.file.write_all(piece)?;
-                missing -= piece.len();
+                let part = missing.min(DURABLE_AT_ONCE_BYTES);
+                self.append(part)?;
+                missing -= part;
             }
-            self.file.sync_data()?;
         }
+    }
+
+    /// Appends so many zeros and makes them durable.
+    fn append(&mut self, mut bytes: usize) -> io::Result<()> {
+        while bytes > 0 {
+            let piece = &ZEROS[..bytes.min(ZEROS.len())];
+            self.file.write_all(piece)?;
+            bytes -= piece.len();
+        }
+        self.file.sync_data()
     }
 
     /// Segments at the end of so many that have no header yet, counted up to [`SPARE_MAX`].

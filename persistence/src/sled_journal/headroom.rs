@@ -38,8 +38,8 @@ const SPARE_MAX: u64 = 8;
 /// about three times their size, so at most one segment is used meanwhile.
 const LOOK_EVERY_BYTES: usize = 128 * 1024;
 
-/// So many zeros are made durable at a time. A flush that meets that waits for them as well, since it
-/// is the same file; and each time takes the file system a transaction.
+/// So many zeros are made durable at a time. A flush that meets that waits for them as well, since
+/// it is the same file; and each time takes the file system a transaction.
 const DURABLE_AT_ONCE_BYTES: usize = SEGMENT_BYTES as usize / 2;
 
 /// Zeros are appended in pieces of this.

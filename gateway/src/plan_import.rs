@@ -14,6 +14,7 @@
 
 use crate::http::body::{from_json, from_part};
 use crate::http::problem::{ApiError, Code};
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -74,6 +75,9 @@ pub fn import(id: PlanId, document: &[u8]) -> Result<SeatPlan, ApiError> {
             .map_err(|error| fault(format!("/categories/{index}/name"), &error))?;
         categories.insert(&*category.name, number);
     }
+    let row_count = outline.zones.iter().map(|zone| zone.rows.len()).sum();
+    // Who knows how many seats there are has read them; so often a label is named.
+    builder.reserve(row_count, memmem::find_iter(document, b"\"seat_guid\"").count());
     for (index, zone) in outline.zones.iter().enumerate() {
         add_zone(&mut builder, &categories, zone, &format!("/zones/{index}"))?;
     }

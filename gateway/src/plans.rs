@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use usher_engine::plan::{PlanId, SeatPlan};
+use usher_persistence::OwnPages;
 use usher_persistence::codec::PlanSource;
 use usher_persistence::plans::PlanStore;
 
@@ -90,12 +91,12 @@ impl Plans {
         if let Some(document) = self.cached_document(id) {
             return Ok(document);
         }
-        let document = Bytes::from(self.read(id)?);
+        let document = Bytes::from_owner(self.read(id)?);
         lock(&self.documents).put(id, document.clone(), document.len());
         Ok(document)
     }
 
-    fn read(&self, id: PlanId) -> Result<Vec<u8>, ApiError> {
+    fn read(&self, id: PlanId) -> Result<OwnPages, ApiError> {
         let document = self.store.get(&id.0).map_err(ApiError::internal)?;
         document.ok_or_else(|| ApiError::new(Code::UnknownPlan))
     }
@@ -107,8 +108,8 @@ impl PlanSource for Plans {
     }
 }
 
-/// Reads a document on a thread of its own: on the way it takes several times the memory of the
-/// plan, and an allocator that keeps memory by thread gives it back for sure when the thread ends.
+/// Reads a document on a thread of its own: an allocator that keeps memory by thread gives back for
+/// sure, when the thread ends, what was only needed on the way.
 fn import(id: PlanId, document: &[u8]) -> Result<SeatPlan, ApiError> {
     thread::scope(|scope| {
         let reader = thread::Builder::new().name("usher-plan".into());

@@ -25,6 +25,7 @@ pub mod disk;
 pub mod frame;
 pub mod journal;
 pub mod memory;
+pub mod own_pages;
 pub mod plans;
 pub mod seal;
 pub mod sled_journal;
@@ -38,6 +39,7 @@ pub use journal::{
     Place, RecoveryReport, TailCut, removable_through,
 };
 pub use memory::{Fault, MemoryDisk, MemoryJournal, MemorySnapshots};
+pub use own_pages::OwnPages;
 pub use plans::{PlanDigest, PlanError, PlanInfo, PlanStore};
 pub use seal::{KeyError, Keyring, KeyringReport};
 pub use sled_journal::{SledJournal, SledOptions};

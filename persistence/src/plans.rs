@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::OwnPages;
 use crate::disk::{At, DiskError, create_dir_durable, remove_temporaries, replace_file};
 
 const EXTENSION: &str = "json";
@@ -91,9 +92,9 @@ impl PlanStore {
     ///
     /// # Errors
     /// [`PlanError::Damaged`] when the content is not what the id says; [`PlanError::Disk`].
-    pub fn get(&self, id: &PlanDigest) -> Result<Option<Vec<u8>>, PlanError> {
+    pub fn get(&self, id: &PlanDigest) -> Result<Option<OwnPages>, PlanError> {
         let path = self.path(id);
-        let content = match fs::read(&path) {
+        let content = match OwnPages::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("read", &path)?,
         };
@@ -148,8 +149,8 @@ mod tests {
         // The known SHA-256 of the two bytes `{}`.
         assert_eq!(id[..4], [0x44, 0x13, 0x6f, 0xa3]);
         let other = store.put(b"{\"zones\":[]}").unwrap();
-        assert_eq!(store.get(&id).unwrap().unwrap(), b"{}");
-        assert_eq!(store.get(&[9; 16]).unwrap(), None);
+        assert_eq!(*store.get(&id).unwrap().unwrap(), *b"{}");
+        assert!(store.get(&[9; 16]).unwrap().is_none());
         let store = PlanStore::open(dir.path().join("plans")).unwrap();
         let mut expected = [(id, 2), (other, 12)];
         expected.sort_unstable();
@@ -165,7 +166,7 @@ mod tests {
         fs::write(store.path(&id), b"plam").unwrap();
         assert!(matches!(store.get(&id), Err(PlanError::Damaged { .. })));
         store.put(b"plan").unwrap();
-        assert_eq!(store.get(&id).unwrap().unwrap(), b"plan");
+        assert_eq!(*store.get(&id).unwrap().unwrap(), *b"plan");
     }
 
     #[test]

@@ -210,7 +210,11 @@ impl Inventory {
             seats.sort_unstable();
             seats.dedup();
             map.put_on_sale(&seats);
-            self.changes.extend(seats);
+            match self.changes.is_empty() {
+                // All seats of a large show, mostly, and so nothing is copied.
+                true => self.changes = seats,
+                false => self.changes.extend(seats),
+            }
         }
     }
 

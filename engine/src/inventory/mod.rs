@@ -276,6 +276,12 @@ impl Inventory {
         self.holds.live(no)?.deadline()
     }
 
+    /// How many seats [`Inventory::drain_changes`] would visit.
+    #[must_use]
+    pub fn change_count(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Seats whose status changed since the last call, each with its status now. A seat may come
     /// up twice.
     pub fn drain_changes(&mut self, mut visit: impl FnMut(SeatIx, SeatStatus)) {

@@ -113,8 +113,8 @@ pub struct SeatPlanBuilder {
     row_open: bool,
     /// Positions of the seats of the open row.
     positions: Vec<(f64, f64)>,
-    /// Seats that the next seat is a neighbour of, for all rows that are complete.
-    joined: Vec<SeatIx>,
+    /// Of each seat in a row that is complete, whether the next seat is its neighbour.
+    joined: Vec<bool>,
 }
 
 impl SeatPlanBuilder {
@@ -136,6 +136,18 @@ impl SeatPlanBuilder {
             positions: Vec::new(),
             joined: Vec::new(),
         }
+    }
+
+    /// Makes room for so many rows and seats at once, as far as a plan can have them. Without it
+    /// all that is kept by seat doubles as it grows, and as much again is let go of on the way.
+    pub fn reserve(&mut self, row_count: usize, seat_count: usize) {
+        let seat_count = seat_count.min(SEATS_MAX as usize);
+        self.rows.reserve_exact(row_count.min(ROWS_MAX as usize));
+        self.labels.reserve_exact(seat_count);
+        self.numbers.reserve_exact(seat_count);
+        self.label_index.reserve(&self.labels, seat_count);
+        self.category_of.reserve_exact(seat_count);
+        self.joined.reserve_exact(seat_count);
     }
 
     /// Adds a price category.
@@ -217,8 +229,8 @@ impl SeatPlanBuilder {
         }
         self.close_row();
         let mut joins = Bitmap::new(self.labels.count());
-        for seat in &self.joined {
-            joins.set(seat.0);
+        for (seat, _) in (0..).zip(&self.joined).filter(|(_, is_joined)| **is_joined) {
+            joins.set(seat);
         }
         let categories = self.categories();
         self.labels.shrink_to_fit();
@@ -278,15 +290,10 @@ impl SeatPlanBuilder {
             .collect();
         let mut sorted = gaps.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        let Some(median) = sorted.get(sorted.len().saturating_sub(1) / 2) else {
-            return;
-        };
-        let row = self.rows.last().expect("positions belong to a row");
-        for (seat, gap) in row.seats.clone().zip(gaps) {
-            if gap / AISLE_FACTOR <= *median {
-                self.joined.push(SeatIx(seat));
-            }
-        }
+        let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default();
+        self.joined.extend(gaps.iter().map(|gap| gap / AISLE_FACTOR <= median));
+        // Nobody sits beside the last one.
+        self.joined.extend((!positions.is_empty()).then_some(false));
     }
 
     fn categories(&mut self) -> Vec<Category> {

@@ -31,6 +31,11 @@ impl Texts {
         self.ends.push(u32::try_from(self.text.len()).expect("texts are bounded"));
     }
 
+    /// Makes room for so many more texts; their letters make room as they come.
+    pub(super) fn reserve_exact(&mut self, count: usize) {
+        self.ends.reserve_exact(count);
+    }
+
     pub(super) fn shrink_to_fit(&mut self) {
         self.text.shrink_to_fit();
         self.ends.shrink_to_fit();
@@ -60,17 +65,26 @@ impl LabelIndex {
 
     /// Adds the text with this number, which must not be in the index yet.
     pub(super) fn insert(&mut self, texts: &Texts, number: u32) {
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
-            self.grow(texts);
-        }
+        self.reserve(texts, 1);
         let slot = self.slot_of(texts, texts.get(number));
         assert!(self.slots[slot] == UNUSED, "a text is indexed once");
         self.slots[slot] = number;
         self.used += 1;
     }
 
-    fn grow(&mut self, texts: &Texts) {
-        let larger = vec![UNUSED; self.slots.len() * 2];
+    /// Makes room for so many more texts.
+    pub(super) fn reserve(&mut self, texts: &Texts, count: usize) {
+        let mut slots = self.slots.len();
+        while (self.used + count) * 4 > slots * 3 {
+            slots *= 2;
+        }
+        if slots > self.slots.len() {
+            self.grow(texts, slots);
+        }
+    }
+
+    fn grow(&mut self, texts: &Texts, slots: usize) {
+        let larger = vec![UNUSED; slots];
         let numbers = std::mem::replace(&mut self.slots, larger);
         for number in numbers.into_iter().filter(|&number| number != UNUSED) {
             let slot = self.slot_of(texts, texts.get(number));

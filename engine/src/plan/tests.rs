@@ -168,6 +168,33 @@ fn what_is_not_a_plan_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn room_made_beforehand_changes_nothing_but_room() {
+    let built = |room: Option<(usize, usize)>| {
+        let mut builder = builder();
+        if let Some((rows, seats)) = room {
+            builder.reserve(rows, seats);
+        }
+        let labels: Vec<String> = (0..40).map(|n| format!("A-{n}")).collect();
+        for label in &labels {
+            builder.seat(SeatSpec { label, ..SEAT }).unwrap();
+        }
+        let duplicate = builder.seat(SeatSpec { label: "A-39", ..SEAT });
+        assert_eq!(duplicate, Err(PlanError::DuplicateLabel("A-39".to_owned())));
+        let plan = builder.build().unwrap();
+        let found: Vec<_> = labels.iter().map(|label| plan.find(label)).collect();
+        assert_eq!(found, plan.seats().map(Some).collect::<Vec<_>>());
+        plan
+    };
+    let plan = built(None);
+    // Too little, as much as is needed, too much, and more than a plan can have.
+    for room in [(0, 0), (1, 10), (9, 40), (9, 1_000), (usize::MAX, usize::MAX)] {
+        let roomy = built(Some(room));
+        assert_eq!((roomy.rows(), roomy.sections()), (plan.rows(), plan.sections()), "{room:?}");
+        assert_eq!((roomy.categories(), roomy.joins()), (plan.categories(), plan.joins()));
+    }
+}
+
+#[test]
 fn parts_belong_into_each_other() {
     let mut empty = SeatPlanBuilder::new(PlanId([0; 16]), "");
     assert_eq!(empty.row("A"), Err(PlanError::RowOutsideSection));

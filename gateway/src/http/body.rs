@@ -23,6 +23,7 @@ use std::mem;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use usher_persistence::OwnPages;
 
 /// The limit of a route where it has none of its own, in bytes.
 pub const BYTES_MAX_DEFAULT: usize = 65_536;
@@ -37,6 +38,9 @@ const FIRST_SECONDS_DEFAULT: Duration = Duration::from_secs(5);
 /// is seen, and deflate makes up to a thousand bytes of one; other packings make far more, and are
 /// not taken.
 const PACKED_PIECE_BYTES: usize = 1_024;
+
+/// Beyond so many bytes a body gets memory of its own.
+const USUAL_BYTES_MAX: usize = 1 << 20;
 
 /// How large a body may be; put on a scope or resource with `app_data`.
 #[derive(Debug, Clone, Copy)]
@@ -127,28 +131,66 @@ pub fn collected(
 ) -> impl Future<Output = Result<Bytes, ApiError>> + use<> {
     let checked = check_type(headers).and_then(|()| check_length(headers, bytes_max));
     let packing = checked.and_then(|()| packing(headers));
-    let bytes_told = length(headers).unwrap_or(0);
+    let bytes_told = length(headers);
     async move {
         match packing? {
             None => collect(payload, bytes_told, bytes_max, patience).await,
             Some(packing) => {
                 let pieces = payload.flat_map(|chunk| stream::iter(pieces(chunk)));
                 let unpacked = Decompress::new(pieces.boxed_local(), packing);
-                collect(unpacked, 0, bytes_max, patience).await
+                collect(unpacked, None, bytes_max, patience).await
             }
         }
     }
 }
 
-/// Puts the chunks together, as long as they come fast enough and are not too many. There is room
-/// for as many as were told from the start: a plan of 14 MB would be moved eight times otherwise.
+/// Where a body is put together.
+enum Room {
+    Usual(BytesMut),
+    /// Mostly a seating plan.
+    Large(OwnPages),
+}
+
+impl Room {
+    /// Room for a body of which so many bytes are told and allowed. There is room for what is told
+    /// from the start, and for a large one for all that is allowed: what is not used costs nothing.
+    fn new(bytes_told: Option<usize>, bytes_max: usize) -> Result<Self, ApiError> {
+        if bytes_told.unwrap_or(bytes_max) <= USUAL_BYTES_MAX {
+            return Ok(Self::Usual(BytesMut::with_capacity(bytes_told.unwrap_or(0))));
+        }
+        OwnPages::with_room(bytes_max).map(Self::Large).map_err(ApiError::internal)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Usual(bytes) => bytes.len(),
+            Self::Large(pages) => pages.len(),
+        }
+    }
+
+    fn add(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Usual(bytes) => bytes.extend_from_slice(chunk),
+            Self::Large(pages) => pages.extend_from_slice(chunk),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Usual(bytes) => bytes.freeze(),
+            Self::Large(pages) => Bytes::from_owner(pages),
+        }
+    }
+}
+
+/// Puts the chunks together, as long as they come fast enough and are not too many.
 async fn collect(
     mut chunks: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-    bytes_told: usize,
+    bytes_told: Option<usize>,
     bytes_max: usize,
     patience: Duration,
 ) -> Result<Bytes, ApiError> {
-    let mut bytes = BytesMut::with_capacity(bytes_told);
+    let mut room = Room::new(bytes_told, bytes_max)?;
     step_aside().await;
     let begun = Instant::now();
     loop {
@@ -156,7 +198,7 @@ async fn collect(
         let next = match chunks.next().now_or_never() {
             Some(next) => next,
             None => {
-                let earned = Duration::from_secs(bytes.len() as u64 / BYTES_PER_SECOND_MIN);
+                let earned = Duration::from_secs(room.len() as u64 / BYTES_PER_SECOND_MIN);
                 let next = timeout_at(begun + patience + earned, chunks.next()).await;
                 next.map_err(|_| ApiError::new(Code::TooSlow))?
             }
@@ -165,12 +207,12 @@ async fn collect(
         let chunk = chunk.map_err(|error| {
             ApiError::new(Code::BadRequest).detail(format!("the body broke off: {error}"))
         })?;
-        if bytes.len() + chunk.len() > bytes_max {
+        if room.len() + chunk.len() > bytes_max {
             return Err(too_large(bytes_max));
         }
-        bytes.extend_from_slice(&chunk);
+        room.add(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(room.into_bytes())
 }
 
 /// Lets a connection go on once. It calls a handler as soon as it has read a head, and only then
@@ -329,6 +371,30 @@ mod tests {
             assert_eq!(pieces.concat(), whole);
         }
         assert!(pieces(Err(PayloadError::Overflow))[0].is_err(), "a fault is passed on");
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_whole_however_large_it_is() {
+        let bytes_max = USUAL_BYTES_MAX * 2;
+        // Bytes told, bytes that come. A large body also has room where too little was told.
+        for (told, come) in [
+            (Some(10), 10),
+            (Some(USUAL_BYTES_MAX), USUAL_BYTES_MAX),
+            (Some(USUAL_BYTES_MAX), USUAL_BYTES_MAX + 1),
+            (Some(USUAL_BYTES_MAX + 1), USUAL_BYTES_MAX + 1),
+            (Some(USUAL_BYTES_MAX + 1), bytes_max),
+            (None, 10),
+            (None, bytes_max),
+            (None, bytes_max + 1),
+        ] {
+            let whole: Vec<u8> = (0..come).map(|n| n as u8).collect();
+            let chunks = whole.chunks(100_000).map(|chunk| Ok(Bytes::copy_from_slice(chunk)));
+            let chunks = stream::iter(chunks.collect::<Vec<_>>());
+            match collect(chunks, told, bytes_max, FIRST_SECONDS_DEFAULT).await {
+                Ok(body) => assert_eq!(body, whole),
+                Err(error) => assert_eq!((error.code(), come), (Code::TooLarge, bytes_max + 1)),
+            }
+        }
     }
 
     #[test]

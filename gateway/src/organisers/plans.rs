@@ -27,11 +27,8 @@ use usher_wire::{PlanCategoryCount, PlanCreated, Problem};
 pub(super) async fn add(app: Data<App>, document: RawBody) -> Result<HttpResponse, ApiError> {
     let plans = app.plans.clone();
     // A large plan takes a second to read and write; other requests do not wait for it.
-    let added = web::block(move || (plans.add(&document.0), document)).await;
-    let (plan, document) = added.map_err(ApiError::internal)?;
-    // Let go of where it was read: an allocator that keeps memory by thread gives it back sooner.
-    drop(document);
-    let plan = plan?;
+    let added = web::block(move || plans.add(&document.0)).await;
+    let plan = added.map_err(ApiError::internal)??;
     let answer = describe(&plan);
     let location = format!("/api/v1/plans/{}", answer.plan_id);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(answer))

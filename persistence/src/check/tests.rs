@@ -278,7 +278,7 @@ fn what_is_backed_up_while_selling_is_restored_and_sells_on() {
         assert_eq!(writer.reader().first_seq(), covered + 1);
         assert_eq!(read(&writer, covered + 1), 50);
         let plans = PlanStore::open(restored.plans()).unwrap();
-        assert_eq!(plans.get(&PlanStore::id_of(b"a plan")).unwrap().unwrap(), b"a plan");
+        assert_eq!(*plans.get(&PlanStore::id_of(b"a plan")).unwrap().unwrap(), *b"a plan");
         let snapshots = FileSnapshots::open(restored.snapshots(), 2).unwrap();
         let snapshot = snapshots.newest().unwrap().snapshot;
         assert_eq!(snapshot.map(|s| s.info().covers.seq), snapshot_seq);

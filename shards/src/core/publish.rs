@@ -135,7 +135,8 @@ impl Core {
 }
 
 fn house_part(inventory: &mut Inventory, view: &ShowView) -> Part {
-    let mut changes = Vec::new();
+    // Just as much room as is needed: a large show is put on sale with all its seats at once.
+    let mut changes = Vec::with_capacity(inventory.change_count());
     inventory.drain_changes(|seat, status| changes.push((seat, status)));
     let seats = match inventory.goods() {
         Goods::Seats(map) => Some(SeatChanges {

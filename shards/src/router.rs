@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 use usher_engine::{Command, HoldNo, MachineId, PartitionId, Refusal, ShowKey};
 
@@ -260,14 +261,18 @@ impl Router {
 /// A request that was handed in, or why it was not.
 type Asked = Result<oneshot::Receiver<Reply>, Unavailable>;
 
-/// Waits for the answer to a request.
-async fn answer(asked: Asked, patience: Duration) -> Result<Box<Answer>, CallError> {
-    match reply(asked, patience).await? {
+/// Waits for the answer to a request. Combined and not awaited, since what is awaited has its room
+/// twice, and thousands wait.
+fn answer(
+    asked: Asked,
+    patience: Duration,
+) -> impl Future<Output = Result<Box<Answer>, CallError>> + use<> {
+    reply(asked, patience).map(|reply| match reply? {
         Reply::Done(answer) => Ok(answer),
         Reply::Refused(refusal) => Err(refusal.into()),
         Reply::Unavailable(why) => Err(CallError::Unavailable(why)),
         Reply::Counted(_) => unreachable!("only a count is answered with a count"),
-    }
+    })
 }
 
 async fn reply(asked: Asked, patience: Duration) -> Result<Reply, CallError> {

@@ -16,6 +16,7 @@ use crate::room;
 use actix_web::http::header::{HeaderMap, LOCATION};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::FutureExt as _;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -100,11 +101,11 @@ pub fn ask_at_once(
     }
     let command = asking.command(app, headers, owner, wish)?;
     let (app, view) = (app.clone(), asking.view);
-    let answer = app.router.execute(owner, command);
-    Ok(async move {
-        let answer = answer.await.map_err(|error| explain(error, view.plan.as_deref()))?;
+    // Combined and not awaited, or there would be room for the router's answer twice.
+    Ok(app.clone().router.execute(owner, command).map(move |answer| {
+        let answer = answer.map_err(|error| explain(error, view.plan.as_deref()))?;
         placed(&app, &view, &answer)
-    })
+    }))
 }
 
 /// Who asks for what, as far as the request says.

@@ -135,10 +135,11 @@ pub fn collected(
     async move {
         match packing? {
             None => collect(payload, bytes_told, bytes_max, patience).await,
+            // In a box, since each request has room for all that this needs.
             Some(packing) => {
                 let pieces = payload.flat_map(|chunk| stream::iter(pieces(chunk)));
                 let unpacked = Decompress::new(pieces.boxed_local(), packing);
-                collect(unpacked, None, bytes_max, patience).await
+                Box::pin(collect(unpacked, None, bytes_max, patience)).await
             }
         }
     }
@@ -199,7 +200,8 @@ async fn collect(
             Some(next) => next,
             None => {
                 let earned = Duration::from_secs(room.len() as u64 / BYTES_PER_SECOND_MIN);
-                let next = timeout_at(begun + patience + earned, chunks.next()).await;
+                // In a box for the same reason.
+                let next = Box::pin(timeout_at(begun + patience + earned, chunks.next())).await;
                 next.map_err(|_| ApiError::new(Code::TooSlow))?
             }
         };

@@ -70,7 +70,7 @@ pub struct Limits {
 /// What all layers said of one request so far. Travels in the request's extensions; a request
 /// without it is not limited.
 #[derive(Debug, Default)]
-pub struct Words(SmallVec<[Word; 5]>);
+pub struct Words(SmallVec<[Word; 2]>);
 
 /// A request that is limited, as its handler knows it.
 pub struct Limited<'a> {

@@ -21,10 +21,10 @@ use crate::http::request_id::Named;
 use crate::http::route::Route;
 use crate::identity::Caller;
 use crate::limits::{self, Limited, Words};
-use actix_http::{Request, Response};
+use actix_http::{Message, Request, RequestHead, Response};
 use actix_service::IntoServiceFactory;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{AppConfig, Service, ServiceFactory, ServiceResponse, forward_ready};
+use actix_web::dev::{AppConfig, Payload, Service, ServiceFactory, ServiceResponse, forward_ready};
 use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError as _};
@@ -36,6 +36,10 @@ use std::rc::Rc;
 const PATH: (&str, &str) = ("/api/v1/shows/", "/holds");
 /// Its name among the metrics, as actix-web's own route is called.
 const ROUTE: &str = "/api/v1/shows/{showId}/holds";
+
+/// The most that a request keeps while it waits. More than 1 KiB is no small thing to the allocator
+/// any more.
+const BYTES_MAX: usize = 1_024;
 
 /// Makes, for each thread, what stands in front of all other routes.
 pub(super) struct Front<F> {
@@ -112,11 +116,11 @@ where
 
     fn call(&self, request: Request) -> Self::Future {
         match &self.holds {
-            Some(holds) if show_id(&request).is_some() => {
-                let holds = holds.clone();
-                Either::Left(Box::pin(async move {
-                    Ok(holds.answer(request).await.map_body(|_, body| EitherBody::left(body)))
-                }))
+            Some(holds) if show_id(request.head()).is_some() => {
+                let (head, body) = request.into_parts();
+                let answer = holds.clone().answer(head, body);
+                debug_assert!(size_of_val(&answer) <= BYTES_MAX, "{}", size_of_val(&answer));
+                Either::Left(Box::pin(answer))
             }
             _ => {
                 let to_answer: fn(ServiceResponse<B>) -> Answer<B> =
@@ -129,9 +133,9 @@ where
 
 /// The show of which a request wants to hold something; `None` where it wants something else, or
 /// says it in an unusual way.
-fn show_id(request: &Request) -> Option<&str> {
-    let is_plain = *request.method() == Method::POST && request.uri().query().is_none();
-    let path = is_plain.then(|| request.path())?;
+fn show_id(request: &RequestHead) -> Option<&str> {
+    let is_plain = request.method == Method::POST && request.uri.query().is_none();
+    let path = is_plain.then(|| request.uri.path())?;
     let id = path.strip_prefix(PATH.0)?.strip_suffix(PATH.1)?;
     crate::ids::is_show_id(id).then_some(id)
 }
@@ -142,23 +146,32 @@ impl Holds {
     }
 
     /// Names, counts and answers a request.
-    async fn answer(&self, request: Request) -> Response<BoxBody> {
-        let mut name = Named::begin(request.head());
-        let mut response = name.within(pin!(self.counted(request))).await;
+    async fn answer<B>(
+        self: Rc<Self>,
+        head: Message<RequestHead>,
+        body: Payload,
+    ) -> Result<Answer<B>, actix_web::Error> {
+        let mut name = Named::begin(&head);
+        let mut response = name.within(pin!(self.counted(head, body))).await;
         let status = response.status();
         let took = name.end(status, response.headers_mut());
         self.route.count(&Method::POST, status, took);
-        response.into()
+        Ok(Response::from(response).map_body(|_, body| EitherBody::left(body)))
     }
 
-    async fn counted(&self, request: Request) -> HttpResponse {
+    async fn counted(&self, head: Message<RequestHead>, body: Payload) -> HttpResponse {
         let Some(_in_flight) = self.app.lifecycle.begin() else { return stages::draining() };
-        let (mut words, begun) = match &self.app.limits {
-            Some(limits) => limits::begin(limits, request.head()),
+        let (words, begun) = match &self.app.limits {
+            Some(limits) => limits::begin(limits, &head),
             None => (None, Ok(())),
         };
-        let answer = match begun {
-            Ok(()) => self.place(request, words.as_mut()).await,
+        let mut words = words.map(Box::new);
+        let asked = match begun {
+            Ok(()) => self.ask(head, body, words.as_deref_mut()).await,
+            Err(error) => Err(error),
+        };
+        let answer = match asked {
+            Ok(answer) => answer.await,
             Err(error) => Err(error),
         };
         let mut response = answer.unwrap_or_else(|error| {
@@ -171,34 +184,24 @@ impl Holds {
         response
     }
 
-    async fn place(
-        &self,
-        request: Request,
-        words: Option<&mut Words>,
-    ) -> Result<HttpResponse, ApiError> {
-        self.ask(request, words).await?.await
-    }
-
     /// Reads a request and asks the owner. Nothing of the request is kept by who waits then.
     async fn ask(
         &self,
-        mut request: Request,
+        head: Message<RequestHead>,
+        body: Payload,
         words: Option<&mut Words>,
     ) -> Result<impl Future<Output = Result<HttpResponse, ApiError>> + use<>, ApiError> {
         let Self { app, route } = self;
-        let caller = Caller::of(&app.identity, &app.secrets, &request.head().headers)?;
-        let payload = request.take_payload();
-        let headers = &request.head().headers;
-        let config = &app.config;
-        let (bytes_max, patience) = (config.bodies.bytes_max, config.http.client_timeout);
-        let body = body::collected(headers, payload, bytes_max, patience).await?;
+        let caller = Caller::of(&app.identity, &app.secrets, head.headers())?;
+        let (bytes_max, patience) = (app.config.bodies.bytes_max, app.config.http.client_timeout);
+        let body = body::collected(head.headers(), body, bytes_max, patience).await?;
         let asked = body::from_json(&body)?;
         let limits = app.limits.as_ref();
         let limited = limits.zip(words).map(|(limits, words)| {
             let call = route.name();
             Limited { limits, call, words }
         });
-        let show_id = show_id(&request).expect("it was looked at before");
-        holds::ask_at_once(app, show_id, &caller, headers, &asked, limited)
+        let show_id = show_id(&head).expect("it was looked at before");
+        holds::ask_at_once(app, show_id, &caller, head.headers(), &asked, limited)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use actix_web::dev::{RequestHead, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpMessage as _, ResponseError as _};
+use actix_web::{HttpMessage as _, HttpResponse};
 
 use super::{Limits, Word, Words};
 use crate::http::fallback::Answered;
@@ -27,7 +27,7 @@ pub async fn limit(
     let (words, begun) = begin(limits, request.head());
     let Some(words) = words else { return answer(request).await };
     if let Err(error) = begun {
-        let mut response = error.error_response();
+        let mut response = HttpResponse::from_error(error);
         describe(&words, response.headers_mut());
         return Ok(request.into_response(response));
     }

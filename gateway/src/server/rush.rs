@@ -6,10 +6,10 @@
 //! processor's caches any more, and all of it is touched once more to let it go. Here the request
 //! is read, the owner is asked, and the request is let go of before anybody waits.
 //!
-//! Only the plain case is answered here: one path, no limits, no look for bots, no pages of other
-//! origins. Whatever else there is goes on to actix-web, where the same call has a handler; both
-//! ways share all that they check, ask and answer ([`holds`]). `tests/http/rush.rs` has both asked
-//! the same.
+//! Only the plain case is answered here: one path, on a server that lets no pages of other origins
+//! call and does not look for bots among holds. Whatever else there is goes on to actix-web, where
+//! the same call has a handler; both ways share all that they check, ask and answer ([`holds`]).
+//! `tests/http/rush.rs` has both asked the same.
 
 use super::stages;
 use crate::app::App;
@@ -37,8 +37,7 @@ const PATH: (&str, &str) = ("/api/v1/shows/", "/holds");
 /// Its name among the metrics, as actix-web's own route is called.
 const ROUTE: &str = "/api/v1/shows/{showId}/holds";
 
-/// The most that a request keeps while it waits. More than 1 KiB is no small thing to the allocator
-/// any more.
+/// The most that a request keeps while it waits: what is larger takes the allocator's slow way.
 const BYTES_MAX: usize = 1_024;
 
 /// Makes, for each thread, what stands in front of all other routes.
@@ -67,8 +66,9 @@ struct Holds {
     route: Route,
 }
 
+/// What is answered, here or by the routes.
 type Answer<B> = Response<EitherBody<BoxBody, B>>;
-type ToLeft<F, B> = MapOk<F, fn(ServiceResponse<B>) -> Answer<B>>;
+type ToAnswer<F, B> = MapOk<F, fn(ServiceResponse<B>) -> Answer<B>>;
 
 impl<F, B> ServiceFactory<Request> for Front<F>
 where
@@ -109,8 +109,10 @@ where
 {
     type Response = Answer<B>;
     type Error = actix_web::Error;
-    type Future =
-        Either<LocalBoxFuture<'static, Result<Self::Response, Self::Error>>, ToLeft<S::Future, B>>;
+    type Future = Either<
+        LocalBoxFuture<'static, Result<Self::Response, Self::Error>>,
+        ToAnswer<S::Future, B>,
+    >;
 
     forward_ready!(routes);
 

@@ -139,7 +139,8 @@ fn show_id(request: &RequestHead) -> Option<&str> {
     let is_plain = request.method == Method::POST && request.uri.query().is_none();
     let path = is_plain.then(|| request.uri.path())?;
     let id = path.strip_prefix(PATH.0)?.strip_suffix(PATH.1)?;
-    crate::ids::is_show_id(id).then_some(id)
+    // Whether it is an id is looked at where it is looked up.
+    (!id.is_empty() && !id.contains(['/', '%'])).then_some(id)
 }
 
 impl Holds {

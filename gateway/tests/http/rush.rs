@@ -78,6 +78,10 @@ fn both_ways_answer_the_same() {
     assert_eq!(plain("/api/v1/shows/macbeth/holds", &[json_type], gus.as_bytes()), 404);
     assert_eq!(plain("/api/v1/shows/ham%6Cet/holds?x=1", &[json_type], gus.as_bytes()), 409);
     assert_eq!(plain(&format!("{PATH}/"), &[json_type], gus.as_bytes()), 404);
+    for odd in ["", "..", "a~b", "a/b", &"x".repeat(65)] {
+        let path = format!("/api/v1/shows/{odd}/holds");
+        assert_eq!(plain(&path, &[json_type], gus.as_bytes()), 404);
+    }
     // The default lets a user hold five times a second.
     let too_many = (0..50).find(|_| ask(&[], &seat("eager")) == 429);
     assert!(too_many.is_some(), "limits count either way");

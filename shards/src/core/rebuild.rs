@@ -153,6 +153,7 @@ impl Core {
         self.recorded = self.submitted;
         while self.waiting.back().is_some_and(|waiting| waiting.after > self.submitted) {
             let never = self.waiting.pop_back().expect("looked at it");
+            self.waiting_count -= never.releases.len();
             never.releases.into_all().for_each(undo);
         }
         self.forget();

@@ -85,6 +85,7 @@ impl Core {
         if self.turn_releases.len() > 0 {
             let next = self.turn_releases.with_room_for_as_much();
             let releases = std::mem::replace(&mut self.turn_releases, next);
+            self.waiting_count += releases.len();
             self.waiting.push_back(Waiting { after: self.recorded, releases });
         }
     }
@@ -94,6 +95,7 @@ impl Core {
         let durable = if planted("reply-before-flush") { u64::MAX } else { self.durable };
         while self.waiting.front().is_some_and(|waiting| waiting.after <= durable) {
             let waiting = self.waiting.pop_front().expect("looked at it");
+            self.waiting_count -= waiting.releases.len();
             waiting.releases.into_all().for_each(|release| self.let_go(release));
         }
         self.is_releasing = false;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use hdrhistogram::Histogram;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -59,6 +60,9 @@ pub(crate) struct Figures {
     pub(crate) busy: u64,
     /// All other answers.
     pub(crate) failed: u64,
+    /// Why somebody was turned away first, or could not be answered: the status, and the code of
+    /// Usher's problems.
+    pub(crate) complaint: Option<String>,
     /// Requests that were never sent, since no connection was free in time.
     pub(crate) unsent: u64,
     /// From the first request to the last answer.
@@ -92,9 +96,11 @@ impl Figures {
     /// All of it in words.
     pub(crate) fn told(&self) -> String {
         let Self { good, prompt, refused, busy, failed, unsent, .. } = self;
+        let complaint = self.complaint.as_ref().map(|words| format!("; at first: {words}"));
         format!(
             "{good} good, {prompt} of them prompt, {refused} refused, {busy} busy, {failed} \
-             failed, {unsent} unsent"
+             failed, {unsent} unsent{}",
+            complaint.unwrap_or_default()
         )
     }
 
@@ -106,13 +112,14 @@ impl Figures {
             refused: 0,
             busy: 0,
             failed: 0,
+            complaint: None,
             unsent: 0,
             took: Duration::ZERO,
             latency_us,
         }
     }
 
-    fn count(&mut self, status: u16, latency: Duration) {
+    fn count(&mut self, status: u16, latency: Duration, answer: &[u8]) {
         match status {
             200..300 | 304 => {
                 self.good += 1;
@@ -120,10 +127,23 @@ impl Figures {
                 self.latency_us.saturating_record(latency.as_micros() as u64);
             }
             409 | 422 => self.refused += 1,
-            429 | 503 => self.busy += 1,
-            _ => self.failed += 1,
+            429 | 503 => {
+                self.busy += 1;
+                self.complaint.get_or_insert_with(|| complaint(status, answer));
+            }
+            _ => {
+                self.failed += 1;
+                self.complaint.get_or_insert_with(|| complaint(status, answer));
+            }
         }
     }
+}
+
+fn complaint(status: u16, answer: &[u8]) -> String {
+    let head = memchr::memmem::find(answer, b"\r\n\r\n").map_or(0, |end| end + 4);
+    let problem: Option<Value> = serde_json::from_slice(&answer[head..]).ok();
+    let code = problem.as_ref().and_then(|problem| problem["code"].as_str());
+    format!("{status} {}", code.unwrap_or_default())
 }
 
 /// Sends for as long as asked.
@@ -206,7 +226,7 @@ async fn drive(
         {
             answers(&connection.received);
         }
-        figures.borrow_mut().count(status, since.elapsed());
+        figures.borrow_mut().count(status, since.elapsed(), &connection.received);
     }
 }
 

@@ -134,9 +134,7 @@ pub struct Core {
     submitted: u64,
     durable: u64,
     batch: Submission,
-    waiting: VecDeque<Waiting>,
-    /// Releases in `waiting`: asked for with every turn, while thousands of small turns may wait.
-    waiting_count: usize,
+    waiting: Waiting,
     /// Inventories that this turn changed.
     touched: Vec<MachineId>,
     turn_releases: TurnReleases,
@@ -190,8 +188,7 @@ impl Core {
             submitted: 0,
             durable: 0,
             batch: Submission::new(index),
-            waiting: VecDeque::new(),
-            waiting_count: 0,
+            waiting: Waiting::default(),
             touched: Vec::new(),
             turn_releases: TurnReleases::default(),
             parked: BTreeMap::new(),
@@ -330,7 +327,7 @@ impl Core {
     /// How much waits to become durable: answers, and what leaves with them.
     #[must_use]
     pub fn waiting_count(&self) -> usize {
-        self.waiting_count
+        self.waiting.len()
     }
 
     /// Which shard this is.

@@ -63,7 +63,7 @@ impl ViewUpdate {
 
 impl Core {
     pub(super) fn publish_touched(&mut self) {
-        if planted("stale-read") && !self.waiting.is_empty() {
+        if planted("stale-read") && self.waiting.len() > 0 {
             return;
         }
         let mut touched = std::mem::take(&mut self.touched);

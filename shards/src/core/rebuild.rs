@@ -151,10 +151,8 @@ impl Core {
         }
         self.batch = Submission::new(self.index);
         self.recorded = self.submitted;
-        while self.waiting.back().is_some_and(|waiting| waiting.after > self.submitted) {
-            let never = self.waiting.pop_back().expect("looked at it");
-            self.waiting_count -= never.releases.len();
-            never.releases.into_all().for_each(undo);
+        while let Some(never) = self.waiting.take_unsubmitted(self.submitted) {
+            never.into_all().for_each(undo);
         }
         self.forget();
         Fall { message, blamed }

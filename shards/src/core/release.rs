@@ -1,6 +1,7 @@
 //! What waits for durability, and the order in which it is let go: views, then answers, then
 //! effects.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -71,11 +72,48 @@ impl Release {
     }
 }
 
-/// What one turn decided, and how many records of this shard must be durable first.
-#[derive(Debug)]
+/// What waits to become durable, by turn.
+///
+/// How much that is, is asked with every turn, while thousands of small turns may wait for a slow
+/// disk; so it is counted as they come and go.
+#[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) after: u64,
-    pub(super) releases: TurnReleases,
+    /// What each decided, and how many records of this shard must be durable first, which never
+    /// goes down from one to the next.
+    turns: VecDeque<(u64, TurnReleases)>,
+    count: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, after: u64, releases: TurnReleases) {
+        self.count += releases.len();
+        self.turns.push_back((after, releases));
+    }
+
+    /// The first turn, where so many records are enough for it.
+    fn take_durable(&mut self, durable: u64) -> Option<TurnReleases> {
+        if self.turns.front()?.0 > durable {
+            return None;
+        }
+        let (_, releases) = self.turns.pop_front()?;
+        self.count -= releases.len();
+        Some(releases)
+    }
+
+    /// The last turn, where so many records are not enough for it.
+    pub(super) fn take_unsubmitted(&mut self, submitted: u64) -> Option<TurnReleases> {
+        if self.turns.back()?.0 <= submitted {
+            return None;
+        }
+        let (_, releases) = self.turns.pop_back()?;
+        self.count -= releases.len();
+        Some(releases)
+    }
+
+    /// How many releases there are, of all turns.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
 }
 
 impl Core {
@@ -85,18 +123,15 @@ impl Core {
         if self.turn_releases.len() > 0 {
             let next = self.turn_releases.with_room_for_as_much();
             let releases = std::mem::replace(&mut self.turn_releases, next);
-            self.waiting_count += releases.len();
-            self.waiting.push_back(Waiting { after: self.recorded, releases });
+            self.waiting.push(self.recorded, releases);
         }
     }
 
     pub(super) fn release_durable(&mut self) {
         self.is_releasing = true;
         let durable = if planted("reply-before-flush") { u64::MAX } else { self.durable };
-        while self.waiting.front().is_some_and(|waiting| waiting.after <= durable) {
-            let waiting = self.waiting.pop_front().expect("looked at it");
-            self.waiting_count -= waiting.releases.len();
-            waiting.releases.into_all().for_each(|release| self.let_go(release));
+        while let Some(releases) = self.waiting.take_durable(durable) {
+            releases.into_all().for_each(|release| self.let_go(release));
         }
         self.is_releasing = false;
     }
@@ -112,5 +147,39 @@ impl Core {
             // The receiver is gone only while the server stops; a start sends it again.
             Release::Refund(due) => drop(self.around.refunds.send(*due)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use usher_engine::Refusal;
+
+    use super::*;
+
+    fn releases(count: usize) -> TurnReleases {
+        let mut releases = TurnReleases::default();
+        for _ in 0..count {
+            let (reply, _) = oneshot::channel();
+            releases.push(Release::Answer { reply, with: Reply::Refused(Refusal::HoldExpired) });
+        }
+        releases
+    }
+
+    #[test]
+    fn what_waits_is_counted_as_it_comes_and_goes() {
+        let mut waiting = Waiting::default();
+        for (after, count) in [(1, 3), (1, 1), (4, 2), (7, 5)] {
+            waiting.push(after, releases(count));
+        }
+        let len = |releases: Option<TurnReleases>| releases.map(|releases| releases.len());
+        assert_eq!(waiting.len(), 11);
+        assert_eq!((len(waiting.take_durable(0)), waiting.len()), (None, 11));
+        assert_eq!((len(waiting.take_durable(1)), waiting.len()), (Some(3), 8));
+        assert_eq!((len(waiting.take_unsubmitted(7)), waiting.len()), (None, 8));
+        assert_eq!((len(waiting.take_unsubmitted(4)), waiting.len()), (Some(5), 3));
+        assert_eq!((len(waiting.take_unsubmitted(4)), waiting.len()), (None, 3));
+        assert_eq!((len(waiting.take_durable(9)), waiting.len()), (Some(1), 2));
+        assert_eq!((len(waiting.take_durable(9)), waiting.len()), (Some(2), 0));
+        assert_eq!((len(waiting.take_durable(9)), waiting.len()), (None, 0));
     }
 }

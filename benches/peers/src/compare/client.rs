@@ -60,8 +60,7 @@ pub(crate) struct Figures {
     pub(crate) busy: u64,
     /// All other answers.
     pub(crate) failed: u64,
-    /// Why somebody was turned away first, or could not be answered: the status, and the code of
-    /// Usher's problems.
+    /// Why the first of those was turned away or failed.
     pub(crate) complaint: Option<String>,
     /// Requests that were never sent, since no connection was free in time.
     pub(crate) unsent: u64,
@@ -129,21 +128,29 @@ impl Figures {
             409 | 422 => self.refused += 1,
             429 | 503 => {
                 self.busy += 1;
-                self.complaint.get_or_insert_with(|| complaint(status, answer));
+                self.complain(|| reason(status, answer));
             }
             _ => {
                 self.failed += 1;
-                self.complaint.get_or_insert_with(|| complaint(status, answer));
+                self.complain(|| reason(status, answer));
             }
         }
     }
+
+    /// Only the first reason is kept.
+    fn complain(&mut self, reason: impl FnOnce() -> String) {
+        self.complaint.get_or_insert_with(reason);
+    }
 }
 
-fn complaint(status: u16, answer: &[u8]) -> String {
+/// The status, and the code that Usher's problems have.
+fn reason(status: u16, answer: &[u8]) -> String {
     let head = memchr::memmem::find(answer, b"\r\n\r\n").map_or(0, |end| end + 4);
-    let problem: Option<Value> = serde_json::from_slice(&answer[head..]).ok();
-    let code = problem.as_ref().and_then(|problem| problem["code"].as_str());
-    format!("{status} {}", code.unwrap_or_default())
+    let problem: Value = serde_json::from_slice(&answer[head..]).unwrap_or_default();
+    match problem["code"].as_str() {
+        Some(code) => format!("{status} {code}"),
+        None => status.to_string(),
+    }
 }
 
 /// Sends for as long as asked.
@@ -162,8 +169,10 @@ pub(crate) async fn run(load: &Load<'_>) -> anyhow::Result<Figures> {
         tasks.spawn_local(async move {
             let driven = drive(connection, &figures, &due, &request, answers.as_deref(), turn);
             // A connection that breaks is a failed answer and ends; the rest goes on.
-            if driven.await.is_err() {
-                figures.borrow_mut().failed += 1;
+            if let Err(error) = driven.await {
+                let mut figures = figures.borrow_mut();
+                figures.failed += 1;
+                figures.complain(|| error.to_string());
             }
         });
     }
